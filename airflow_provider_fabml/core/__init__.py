@@ -1,0 +1,1 @@
+"""Pure: values in, values out. No airflow, azure, asyncio, files, sockets, clock or random."""

@@ -1,0 +1,74 @@
+"""Errors by what the caller should do: mend the call, wait and try again, or stop."""
+
+from __future__ import annotations
+
+_SHOWN = 200
+
+
+class FabmlError(Exception):
+    """Something went wrong and there is something to do about it.
+
+    :param what: what happened and why, one or two sentences.
+    :param remedy: what to try next.
+    :param url: where to look (the studio link of a job, a documentation page).
+    """
+
+    def __init__(self, what: str, *, remedy: str | None = None, url: str | None = None) -> None:
+        self.what, self.remedy, self.url = what, remedy, url
+        parts = [what]
+        if remedy:
+            parts.append(f"Remedy: {remedy}")
+        if url:
+            parts.append(f"See: {url}")
+        super().__init__("\n".join(parts))
+
+
+class UsageError(FabmlError, ValueError):
+    """The call itself is wrong; nothing was sent. Retrying the same call cannot help.
+
+    :param rule: stable name of the one rule that refused the value, e.g. ``datastore-uri-paths``.
+    :param field: where the value stands, as the caller wrote it, e.g. ``inputs['heart'].uri``.
+    :param value: the refused value. Never a secret: pass a description of it instead.
+    :param reason: why it cannot work.
+    :param remedy: what to write instead.
+    """
+
+    def __init__(self, *, rule: str, field: str, value: object, reason: str, remedy: str) -> None:
+        self.rule, self.field, self.value, self.reason = rule, field, value, reason
+        shown = repr(value)
+        if len(shown) > _SHOWN:
+            shown = shown[:_SHOWN] + "…"
+        super().__init__(f"{field} = {shown}: {reason}", remedy=remedy)
+
+
+class PermanentError(FabmlError):
+    """The service refused and will refuse again until something outside changes (401, 403, 404, 400)."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        remedy: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        self.status = status
+        super().__init__(what, remedy=remedy, url=url)
+
+
+class TransientError(FabmlError):
+    """The same request may succeed later (429, 5xx, no connection).
+
+    :param retry_after: seconds the service asked to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.status, self.retry_after = status, retry_after
+        super().__init__(what, remedy=remedy)
