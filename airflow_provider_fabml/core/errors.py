@@ -42,7 +42,7 @@ class UsageError(FabmlError, ValueError):
 
 
 class PermanentError(FabmlError):
-    """The service refused and will refuse again until something outside changes (401, 403, 404, 400)."""
+    """Refused, and refused again until something outside changes (400, 401, 403, 404)."""
 
     def __init__(
         self,
