@@ -1,0 +1,160 @@
+"""One child process: started with its own log, waited for until it serves, stopped for certain."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+import time
+import weakref
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+T = TypeVar("T")
+GUARD = Path(__file__).with_name("guard.py")
+_children: weakref.WeakSet[Child] = weakref.WeakSet()
+
+
+class StackError(RuntimeError):
+    """A part of the local stack did not do what it must; the text shows its log's end."""
+
+
+class Child:
+    """A process we start, know by its own identity, and stop together with its descendants.
+
+    :param name: how messages name it.
+    :param argv: the command. Secrets go through *env*: everybody on the machine can read argv.
+    :param log: file that receives what the process prints; appended to, mode 0600.
+    :param env: the whole environment; ours if absent.
+    :param cwd: working directory; ours if absent.
+    :param outlives: leave it running when we end (``make up``). Otherwise the kernel ends it when
+        the thread that started it ends (Linux), and an atexit hook does everywhere.
+    :param keep_stdout: False logs only what goes to stderr.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        outlives: bool = False,
+        keep_stdout: bool = True,
+    ) -> None:
+        self.name, self.argv, self.log, self.cwd = name, list(argv), log, cwd
+        self.env = dict(os.environ if env is None else env)
+        self.outlives, self.keep_stdout = outlives, keep_stdout
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"Child({self.name!r}, pid={self._process.pid if self._process else None})"
+
+    @property
+    def pid(self) -> int:
+        """The process id; RuntimeError before :meth:`start`."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started.")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start the process in a session of its own, so that Ctrl-C reaches us alone."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(os.getpid())]
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "wb") as log:
+            self._process = subprocess.Popen(
+                self.argv if self.outlives else guard + self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log if self.keep_stdout else subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        if not self.outlives:
+            _children.add(self)
+        return self
+
+    def wait_ready(self, probe: Callable[[], T | None], *, timeout: float) -> T:
+        """Return the first true value of *probe*, asked ten times a second.
+
+        Raises :class:`StackError` when the process ends first or *timeout* seconds pass.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            if not self.running:
+                raise StackError(self.report("ended before it was ready"))
+            if value := probe():
+                return value
+            if time.monotonic() > deadline:
+                raise StackError(self.report(f"was not ready after {timeout:.0f} s"))
+            time.sleep(0.1)
+
+    def stop(self, grace: float = 10) -> None:
+        """End it and its descendants: SIGTERM, *grace* seconds to finish, SIGKILL."""
+        if self._process is not None:
+            end_tree(self._process.pid, grace=grace)
+            self._process.wait()
+        _children.discard(self)
+
+    def report(self, what: str) -> str:
+        """Say what happened, with the exit code and the log's last lines."""
+        code = self._process.poll() if self._process else None
+        ended = "" if code is None else f" (exit code {code})"
+        return f"{self.name} {what}{ended}. Log: {self.log}\n{tail(self.log)}"
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last *lines* lines of *log*, indented; a word if there is none."""
+    if not log.exists():
+        return "  (no log)"
+    with log.open(encoding="utf-8", errors="replace") as file:
+        return "".join(f"  {line.rstrip()}\n" for line in deque(file, maxlen=lines))
+
+
+def started_at(pid: int) -> float | None:
+    """Return when process *pid* was created (seconds since the epoch), None if there is none.
+
+    A process id is reused; the pair of id and creation time is not (psutil, "Process class").
+    """
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def end_tree(pid: int, *, grace: float) -> None:
+    """SIGTERM process *pid*, then SIGKILL what is left of it and of its descendants."""
+    try:
+        leader = psutil.Process(pid)
+        family = [leader, *leader.children(recursive=True)]
+        leader.terminate()
+    except psutil.NoSuchProcess:
+        return
+    _, alive = psutil.wait_procs(family, timeout=grace)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=5)
+
+
+@atexit.register
+def _stop_all() -> None:
+    for child in list(_children):
+        child.stop(grace=5)
