@@ -72,3 +72,11 @@ class TransientError(FabmlError):
     ) -> None:
         self.status, self.retry_after = status, retry_after
         super().__init__(what, remedy=remedy)
+
+
+class NotSentError(TransientError):
+    """No connection was made, so the service has not seen the request."""
+
+
+class AnswerLostError(TransientError):
+    """The request was sent and its outcome is unknown. A job-creating one may have made a job (D1)."""

@@ -1,0 +1,138 @@
+"""Azure ML batch endpoints, for a worker (blocking) and for a triggerer (asyncio).
+
+Both are thin: what is asked and what an answer means stands once, in :mod:`~..core.flows`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
+from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
+from airflow_provider_fabml.core import flows
+
+if TYPE_CHECKING:
+    from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
+    from airflow_provider_fabml.core.failure import FailureReason
+    from airflow_provider_fabml.core.job import JobView
+
+
+def _wire(connection: AzureMLConnection) -> Wire:
+    return Wire(
+        connection.connect_timeout,
+        connection.read_timeout,
+        connection.ca_bundle,
+        connection.proxies,
+    )
+
+
+class BatchEndpointClient:
+    """Speaks for one connection in the calling thread. Use it in a ``with`` statement.
+
+    Every method raises :class:`~..core.errors.TransientError` or
+    :class:`~..core.errors.PermanentError`.
+    """
+
+    def __init__(self, connection: AzureMLConnection) -> None:
+        wire = _wire(connection)
+        credential = make_credential(
+            connection.identity, ca_bundle=connection.ca_bundle, proxies=connection.proxies
+        )
+        self._sender = Sender(credential, connection.cloud, wire)
+        self.site = flows.Site(connection.workspace, connection.cloud)
+        self._api: str | None = None
+
+    def target(
+        self, endpoint_name: str, deployment_name: str | None, kind: str | None
+    ) -> flows.Target:
+        """The deployment an invocation would reach, and its kind."""
+        return self._sender.run(flows.target(self.site, endpoint_name, deployment_name, kind))
+
+    def invoke(
+        self,
+        target: flows.Target,
+        body: dict[str, Any],
+        *,
+        deployment_name: str | None,
+        invocation_id: str,
+    ) -> JobView:
+        """The one job-creating POST.
+
+        Raises :class:`~..core.errors.AnswerLostError` when a job may exist without our knowing.
+        """
+        return self._sender.run(
+            flows.invoke(target, body, deployment_name=deployment_name, invocation_id=invocation_id)
+        )
+
+    def get_job(self, job_name: str) -> JobView:
+        """One job, one request."""
+        return self._sender.run(flows.job(self.site, job_name))
+
+    def cancel_job(self, job_name: str) -> bool:
+        """Ask for a cancellation without waiting for it; False when the job had ended."""
+        return self._sender.run(flows.cancel(self.site, job_name))
+
+    def list_jobs(self, endpoint_name: str) -> list[dict[str, Any]]:
+        """All job resources of an endpoint; every page is read."""
+        return self._sender.run(flows.jobs(self.site, endpoint_name))
+
+    def failure_reason(self, job_name: str) -> FailureReason:
+        """Why a job failed: the child run's error first."""
+        if self._api is None:
+            self._api = self._sender.run(flows.api_host(self.site))
+        return self._sender.run(flows.failure_reason(self.site, self._api, job_name))
+
+    def list_endpoints(self) -> list[dict[str, Any]]:
+        """All batch endpoints of the workspace."""
+        return self._sender.run(flows.endpoints(self.site))
+
+    def list_deployments(self, endpoint_name: str) -> list[dict[str, Any]]:
+        """All deployments of an endpoint."""
+        return self._sender.run(flows.deployments(self.site, endpoint_name))
+
+    def get_datastore(self, name: str) -> dict[str, Any]:
+        """A datastore: account and container, never its secrets."""
+        return self._sender.run(flows.datastore(self.site, name))
+
+    def get_workspace(self) -> dict[str, Any]:
+        """The workspace resource."""
+        return self._sender.run(flows.workspace(self.site))
+
+    def close(self) -> None:
+        """Close connections and credential."""
+        self._sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncBatchEndpointClient:
+    """What a trigger needs of :class:`BatchEndpointClient`, for one event loop."""
+
+    def __init__(self, connection: AzureMLConnection) -> None:
+        credential = make_async_credential(
+            connection.identity, ca_bundle=connection.ca_bundle, proxies=connection.proxies
+        )
+        self._sender = AsyncSender(credential, connection.cloud, _wire(connection))
+        self.site = flows.Site(connection.workspace, connection.cloud)
+
+    async def get_job(self, job_name: str) -> JobView:
+        """One job, one request."""
+        return await self._sender.run(flows.job(self.site, job_name))
+
+    async def cancel_job(self, job_name: str) -> bool:
+        """Ask for a cancellation without waiting for it; False when the job had ended."""
+        return await self._sender.run(flows.cancel(self.site, job_name))
+
+    async def close(self) -> None:
+        """Close connections and credential."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

@@ -1,0 +1,102 @@
+"""Did the service take the settings that were sent? Read from the job, never assumed.
+
+Where a setting shows in an answer differs by year: ``miniBatchSize`` of its own in 2023-03, only
+inside ``azureml.parameters`` in 2023-04, ``azureml.continue_on_step_failure`` for pipelines
+(recordings ``invoke_model_default_output_2023-03``, ``…_2023-04``, ``invoke_pipeline_component_2022-12``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# setting -> places, first found wins: a path below the job's properties, or a name in
+# `azureml.parameters` (written with a leading "$").
+_PLACES: dict[str, tuple[str, ...]] = {
+    "MiniBatchSize": ("miniBatchSize", "$mini_batch_size"),
+    "ComputeInstanceCount": ("compute.instanceCount", "$NodeCount"),
+    "ErrorThreshold": ("errorThreshold", "$error_threshold"),
+    "MaxRetries": ("retrySettings.maxRetries", "$run_max_try"),
+    "RetryTimeout": ("retrySettings.timeout", "$run_invocation_timeout"),
+    "MaxConcurrencyPerInstance": ("maxConcurrencyPerInstance", "$process_count_per_node"),
+    "OutputFileName": ("outputFileName", "$append_row_file_name"),
+    "LoggingLevel": ("loggingLevel", "$logging_level"),
+    "ExperimentName": ("experimentName",),
+    "ContinueOnStepFailure": ("properties.azureml.continue_on_step_failure",),
+    "DefaultDatastore": ("properties.azureml.defaultDataStoreName",),
+    "ForceRun": ("properties.azureml.force_rerun",),
+    "Description": ("description",),
+}
+
+
+class Finding(NamedTuple):
+    """What became of one setting. ``observed`` is None where the job does not tell."""
+
+    setting: str
+    sent: Any
+    observed: Any
+
+    @property
+    def refused(self) -> bool:
+        """Whether the job shows another value than the one sent."""
+        return self.observed is not None
+
+    def __str__(self) -> str:
+        """One sentence for the log."""
+        if self.refused:
+            return f"{self.setting}: {self.sent!r} was sent, the job has {self.observed!r}"
+        return f"{self.setting}: {self.sent!r} was sent, the job does not tell whether it was taken"
+
+
+def compare(settings: Mapping[str, Any], *properties: Mapping[str, Any]) -> list[Finding]:
+    """The settings that the job contradicts or is silent about; those it confirms are left out.
+
+    ``properties`` are the ``properties`` objects of the invoke answer and of the job, whichever are
+    at hand; the first that tells of a setting counts.
+    """
+    findings = []
+    for name, sent in settings.items():
+        told = [_observe(name, one) for one in properties]
+        observed = [value for value in told if value is not None]
+        if not any(_same(sent, value) for value in observed):
+            findings.append(Finding(name, sent, observed[0] if observed else None))
+    return findings
+
+
+def _observe(name: str, properties: Mapping[str, Any]) -> Any:
+    if name == "Tags":
+        return properties.get("tags")
+    for place in _PLACES[name]:
+        value = _parameter(properties, place[1:]) if place[0] == "$" else _at(properties, place)
+        if value is not None:
+            return value
+    return None
+
+
+def _parameter(properties: Mapping[str, Any], name: str) -> Any:
+    try:
+        return json.loads((properties.get("properties") or {})["azureml.parameters"]).get(name)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _at(properties: Mapping[str, Any], place: str) -> Any:
+    parent, _, leaf = place.partition(".")
+    if not leaf:
+        return properties.get(parent)
+    return (properties.get(parent) or {}).get(leaf)
+
+
+def _same(sent: Any, observed: Any) -> bool:
+    if isinstance(sent, Mapping):
+        return isinstance(observed, Mapping) and sent.items() <= observed.items()
+    return _plain(sent) == _plain(observed)
+
+
+def _plain(value: Any) -> str:
+    """Numbers, booleans and durations as the service writes them as text."""
+    text = str(value).strip()
+    duration = re.fullmatch(r"PT(\d+)S", text)
+    return (duration.group(1) if duration else text).casefold()
