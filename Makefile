@@ -7,7 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo up down clean test lint format lock
+RUN := $(BIN)/python -m airflow_provider_fabml.local
+
+.PHONY: help setup node demo up down status clean test lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +24,35 @@ $(VENV)/.installed: requirements.lock .ci/uv.txt pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirement requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
+
+node: setup # Azurite is a Node.js program; without Node.js a wheel brings it
+	@$(BIN)/python -c 'import sys; from airflow_provider_fabml.local.node import find_node; sys.exit(find_node() is None)' || \
+	  VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirement .ci/node.txt
+
+demo: setup node ## score a folder end to end on a real Airflow, then stop everything
+	@$(RUN) demo
+
+up: setup node ## start storage, Azure ML and Airflow and leave them running
+	@$(RUN) up
+
+down: setup ## stop what `make up` started
+	@$(RUN) down
+
+status: setup ## say what `make up` left running
+	@$(RUN) status
+
+test: setup node ## run all tests
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+lint: setup ## check format, rules, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean: ## stop the stack and remove everything that was made here but .venv
+	@if [ -e .local/stack.json ]; then $(RUN) down; fi
+	@rm -rf .local dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 lock: ## resolve the dependencies anew (hashes, no download addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements.lock

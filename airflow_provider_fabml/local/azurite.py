@@ -41,7 +41,7 @@ class Azurite:
     :param location: folder that keeps the data over restarts; in memory if absent.
     :param tls: serve https with a new certificate (see :attr:`ca_bundle`) and accept OAuth tokens.
     :param ports: blob, queue and table port; 0 takes a free one.
-    :param log: where its output goes; a private temporary file if absent.
+    :param folder: where log and certificate go; a temporary one, gone at close, if absent.
     :param outlives: leave it running when this process ends.
     """
 
@@ -53,13 +53,15 @@ class Azurite:
         location: Path | None = None,
         tls: bool = False,
         ports: tuple[int, int, int] = (0, 0, 0),
-        log: Path | None = None,
+        folder: Path | None = None,
         outlives: bool = False,
     ) -> None:
         self.account, self.location, self.tls, self.ports = account, location, tls, ports
         self.key = key or base64.b64encode(secrets.token_bytes(64)).decode()
-        self._private = Path(tempfile.mkdtemp(prefix="azurite-"))
-        self._log, self._outlives = log or self._private / "azurite.log", outlives
+        self._outlives, self._temporary = outlives, folder is None
+        self._private = folder or Path(tempfile.mkdtemp(prefix="azurite-"))
+        self._private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._log = self._private / "azurite.log"
         self.child: Child | None = None
         if tls:
             self._write_certificate()
@@ -97,9 +99,10 @@ class Azurite:
             self.child.stop()
 
     def close(self) -> None:
-        """Stop it for good and remove its private files."""
+        """Stop it for good and remove its temporary files."""
         self.stop()
-        shutil.rmtree(self._private, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self._private, ignore_errors=True)
 
     @property
     def blob_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import subprocess
 import sys
@@ -104,6 +105,20 @@ class Child:
                 raise StackError(self.report(f"was not ready after {timeout:.0f} s"))
             time.sleep(0.1)
 
+    def wait(self, timeout: float) -> int:
+        """Return its exit code; :class:`StackError` if it runs longer than *timeout* seconds."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started.")
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise StackError(self.report(f"did not finish in {timeout:.0f} s")) from None
+
+    def terminate(self) -> None:
+        """Ask it to end, without waiting; :meth:`stop` makes sure."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self, grace: float = 10) -> None:
         """End it and its descendants: SIGTERM, *grace* seconds to finish, SIGKILL."""
         if self._process is not None:
@@ -138,20 +153,49 @@ def started_at(pid: int) -> float | None:
 
 
 def end_tree(pid: int, *, grace: float) -> None:
-    """SIGTERM process *pid*, then SIGKILL what is left of it and of its descendants."""
-    try:
-        leader = psutil.Process(pid)
-        family = [leader, *leader.children(recursive=True)]
-        leader.terminate()
-    except psutil.NoSuchProcess:
-        return
+    """SIGTERM process *pid*, then SIGKILL what is left of its session and its descendants.
+
+    :param pid: a process that :class:`Child` started: it leads a session of its own, by which
+        children are found that outlived it.
+    :param grace: seconds between the two signals.
+    """
+    family = _family(pid)
+    for process in family:
+        if process.pid == pid:
+            process.terminate()
     _, alive = psutil.wait_procs(family, timeout=grace)
+    alive = list({*alive, *_family(pid)})
     for process in alive:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(alive, timeout=5)
+
+
+def has_session(pid: int) -> bool:
+    """Whether any process belongs to the session that *pid* led, be *pid* itself gone or not."""
+    return bool(_family(pid))
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    found = {each for each in psutil.process_iter() if _session(each.pid) == pid}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(pid)
+        found |= {leader, *leader.children(recursive=True)}
+    return [each for each in found if each.is_running() and not _is_zombie(each)]
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 @atexit.register
