@@ -1,0 +1,194 @@
+"""Storage as the provider needs it: look, list, read the start of a blob. Blocking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_fabml.clients.storage_common import (
+    BlobFacts,
+    Clock,
+    Lines,
+    RowCount,
+    client_arguments,
+    drive,
+    make_service,
+    to_answer,
+    to_blob,
+    translated,
+    whole_size,
+)
+from airflow_provider_fabml.core.probe import (
+    PAGE_SIZE,
+    Answer,
+    HeadBlob,
+    ListPage,
+    Request,
+    look,
+    occupied,
+)
+from airflow_provider_fabml.core.storage_hosts import check_destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_fabml.core.location import Location
+    from airflow_provider_fabml.core.readiness import Blob, Rules, Verdict
+    from airflow_provider_fabml.core.storage_connection import StorageSettings
+
+__all__ = ["BlobFacts", "RowCount", "StorageClient"]
+
+
+class StorageClient:
+    """One identity, any location its connection may reach. Close it, or use it in a `with`.
+
+    Every method raises `PermanentError` (403, container missing), `TransientError` (429, 5xx, no
+    connection) or `UsageError` (a location the connection's secrets must not go to).
+
+    :param retry_total: the SDK's own retries, for requests that may be repeated.
+    :param request_hook: called with each request of the SDK's pipeline.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        *,
+        retry_total: int = 2,
+        request_hook: Callable[[Any], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._arguments = client_arguments(
+            settings, retry_total=retry_total, request_hook=request_hook
+        )
+        self._identity: Any = None
+        self._services: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and the credential."""
+        for service in self._services.values():
+            service.close()
+        self._services.clear()
+        if self._identity is not None:
+            self._identity.close()
+            self._identity = None
+
+    def probe(self, location: Location, rules: Rules) -> Verdict:
+        """Judge whether the data has landed, in one request while nothing is there."""
+        return drive(look(location.path, rules), lambda ask: self._answer(location, ask))
+
+    def exists_any(self, location: Location) -> bool:
+        """Whether any blob lies at or below the location; directories alone do not count."""
+        return drive(occupied(location.path), lambda ask: self._answer(location, ask))
+
+    def list_pages(
+        self, location: Location, *, page_size: int = PAGE_SIZE
+    ) -> Iterator[tuple[Blob, ...]]:
+        """Give what lies below the location, page by page, directories included."""
+        prefix, token = f"{location.path}/" if location.path else "", None
+        while True:
+            page = self._answer(location, ListPage(prefix, token=token, size=page_size))
+            yield page.blobs
+            token = page.token
+            if token is None:
+                return
+
+    def head(self, location: Location) -> BlobFacts | None:
+        """Give the facts of one blob, or None if it is not there or is a directory."""
+        found = self._answer(location, HeadBlob(location.path)).blobs
+        file = next((blob for blob in found if not blob.is_directory), None)
+        return BlobFacts(file.size, file.last_modified, file.etag) if file else None
+
+    def read_start(self, location: Location, n: int) -> bytes:
+        """Give the first `n` bytes of a blob, fewer if it is shorter."""
+        with translated(location):
+            stream = self._download(location, n)
+            return bytes(stream.readall()) if stream is not None else b""
+
+    def count_rows(self, location: Location, max_bytes: int) -> RowCount:
+        """Count the lines in the first `max_bytes` of a text blob."""
+        lines = Lines()
+        with translated(location):
+            stream = self._download(location, max_bytes)
+            if stream is None:
+                return lines.result(0)
+            for chunk in stream.chunks():
+                lines.feed(chunk)
+            return lines.result(whole_size(stream.properties))
+
+    def _download(self, location: Location, length: int) -> Any:
+        """Open the start of a blob; None if it is empty, which has no range to ask for (416)."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            return self._blob(location).download_blob(offset=0, length=length)
+        except HttpResponseError as error:
+            if error.status_code == 416:
+                return None
+            raise
+
+    def check_access(self, location: Location) -> None:
+        """List one name of the location's container, or, without one, one container."""
+        if location.container:
+            self._answer(location, ListPage("", size=1))
+            return
+        with translated(location):
+            next(self._service(location).list_containers(results_per_page=1).by_page(), None)
+
+    def _service(self, location: Location) -> Any:
+        check_destination(self._settings, location)
+        if location.endpoint not in self._services:
+            from azure.storage.blob import BlobServiceClient
+
+            self._services[location.endpoint] = make_service(
+                BlobServiceClient, self._settings, location, self._credential(), self._arguments
+            )
+        return self._services[location.endpoint]
+
+    def _credential(self) -> Any:
+        spec = self._settings.credential
+        if spec is not None and self._identity is None:
+            from airflow_provider_fabml.clients.credentials import make_credential
+
+            self._identity = make_credential(
+                spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
+            )
+        return self._identity
+
+    def _blob(self, location: Location, path: str | None = None) -> Any:
+        service = self._service(location)
+        return service.get_blob_client(location.container, location.path if path is None else path)
+
+    def _answer(self, location: Location, request: Request) -> Answer:
+        with translated(location):
+            if isinstance(request, HeadBlob):
+                return self._head(location, request.path)
+            return self._page(location, request)
+
+    def _head(self, location: Location, path: str) -> Answer:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        clock = Clock()
+        try:
+            found = self._blob(location, path).get_blob_properties(raw_response_hook=clock)
+        except ResourceNotFoundError as error:
+            if getattr(error, "error_code", None) == "ContainerNotFound":
+                raise
+            return Answer((), clock.now)
+        return Answer((to_blob(found),), clock.now)
+
+    def _page(self, location: Location, request: ListPage) -> Answer:
+        container, clock = self._service(location).get_container_client(location.container), Clock()
+        listing = container.walk_blobs if request.delimited else container.list_blobs
+        pages = listing(
+            name_starts_with=request.prefix or None,
+            include=["metadata"],
+            results_per_page=request.size,
+            raw_response_hook=clock,
+        ).by_page(request.token)
+        items = list(next(pages, ()))
+        return to_answer(items, clock.now, pages.continuation_token)

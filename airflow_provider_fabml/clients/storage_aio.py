@@ -1,0 +1,148 @@
+"""The asyncio twin of `clients.storage`, with what triggers need."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from airflow_provider_fabml.clients.storage_common import (
+    BlobFacts,
+    Clock,
+    client_arguments,
+    make_service,
+    to_answer,
+    to_blob,
+    translated,
+)
+from airflow_provider_fabml.core.probe import Answer, HeadBlob, ListPage, Request, look, occupied
+from airflow_provider_fabml.core.storage_hosts import check_destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from airflow_provider_fabml.core.location import Location
+    from airflow_provider_fabml.core.readiness import Rules, Verdict
+    from airflow_provider_fabml.core.storage_connection import StorageSettings
+
+V = TypeVar("V")
+
+
+class AsyncStorageClient:
+    """One identity, any location its connection may reach; for one event loop. `async with` it.
+
+    Errors are those of `StorageClient`.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        *,
+        retry_total: int = 1,
+        request_hook: Callable[[Any], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._arguments = client_arguments(
+            settings, retry_total=retry_total, request_hook=request_hook
+        )
+        self._identity: Any = None
+        self._services: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        # The import takes some 0.3 s, during which no other trigger of the loop could run.
+        await asyncio.to_thread(_import_sdk)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections and the credential; the SDK's client leaves the latter open."""
+        for service in self._services.values():
+            await service.close()
+        self._services.clear()
+        if self._identity is not None:
+            await self._identity.close()
+            self._identity = None
+
+    async def probe(self, location: Location, rules: Rules) -> Verdict:
+        """Judge whether the data has landed, in one request while nothing is there."""
+        return await self._drive(location, look(location.path, rules))
+
+    async def exists_any(self, location: Location) -> bool:
+        """Whether any blob lies at or below the location; directories alone do not count."""
+        return await self._drive(location, occupied(location.path))
+
+    async def head(self, location: Location) -> BlobFacts | None:
+        """Give the facts of one blob, or None if it is not there or is a directory."""
+        found = (await self._answer(location, HeadBlob(location.path))).blobs
+        file = next((blob for blob in found if not blob.is_directory), None)
+        return BlobFacts(file.size, file.last_modified, file.etag) if file else None
+
+    async def _drive(self, location: Location, talk: Generator[Request, Answer, V]) -> V:
+        request = next(talk)
+        while True:
+            given = await self._answer(location, request)
+            try:
+                request = talk.send(given)
+            except StopIteration as done:
+                value: V = done.value
+                return value
+
+    def _service(self, location: Location) -> Any:
+        check_destination(self._settings, location)
+        if location.endpoint not in self._services:
+            from azure.storage.blob.aio import BlobServiceClient
+
+            self._services[location.endpoint] = make_service(
+                BlobServiceClient, self._settings, location, self._credential(), self._arguments
+            )
+        return self._services[location.endpoint]
+
+    def _credential(self) -> Any:
+        spec = self._settings.credential
+        if spec is not None and self._identity is None:
+            from airflow_provider_fabml.clients.credentials import make_async_credential
+
+            self._identity = make_async_credential(
+                spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
+            )
+        return self._identity
+
+    async def _answer(self, location: Location, request: Request) -> Answer:
+        with translated(location):
+            if isinstance(request, HeadBlob):
+                return await self._head(location, request.path)
+            return await self._page(location, request)
+
+    async def _head(self, location: Location, path: str) -> Answer:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        clock = Clock()
+        blob = self._service(location).get_blob_client(location.container, path)
+        try:
+            found = await blob.get_blob_properties(raw_response_hook=clock)
+        except ResourceNotFoundError as error:
+            if getattr(error, "error_code", None) == "ContainerNotFound":
+                raise
+            return Answer((), clock.now)
+        return Answer((to_blob(found),), clock.now)
+
+    async def _page(self, location: Location, request: ListPage) -> Answer:
+        container, clock = self._service(location).get_container_client(location.container), Clock()
+        listing = container.walk_blobs if request.delimited else container.list_blobs
+        pages = listing(
+            name_starts_with=request.prefix or None,
+            include=["metadata"],
+            results_per_page=request.size,
+            raw_response_hook=clock,
+        ).by_page(request.token)
+        items: list[Any] = []
+        async for page in pages:
+            items = [item async for item in page]
+            break
+        return to_answer(items, clock.now, pages.continuation_token)
+
+
+def _import_sdk() -> None:
+    import azure.identity.aio
+    import azure.storage.blob.aio  # noqa: F401

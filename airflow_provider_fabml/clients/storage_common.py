@@ -1,0 +1,156 @@
+"""What the blocking and the asyncio storage client share: arguments, answers and errors."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from airflow_provider_fabml.clients.storage_errors import storage_error
+from airflow_provider_fabml.core.probe import Answer, Request
+from airflow_provider_fabml.core.readiness import Blob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from airflow_provider_fabml.core.location import Location
+    from airflow_provider_fabml.core.storage_connection import StorageSettings
+
+CONNECT_TIMEOUT = 10
+READ_TIMEOUT = 30
+
+
+class BlobFacts(NamedTuple):
+    """A blob's size in bytes, time of the last write (UTC) and version tag."""
+
+    size: int
+    last_modified: datetime
+    etag: str
+
+
+class RowCount(NamedTuple):
+    """Lines of text; not `complete` where the blob goes on after the bytes that were read."""
+
+    rows: int
+    complete: bool
+
+
+class Lines:
+    """Counts lines over chunks; a last line without line break counts as one."""
+
+    def __init__(self) -> None:
+        self.rows, self.read, self.open = 0, 0, False
+
+    def feed(self, chunk: bytes) -> None:
+        """Count one chunk."""
+        if chunk:
+            self.rows += chunk.count(b"\n")
+            self.read += len(chunk)
+            self.open = not chunk.endswith(b"\n")
+
+    def result(self, size: int) -> RowCount:
+        """Give the count for a blob of `size` bytes."""
+        complete = self.read >= size
+        return RowCount(self.rows + (self.open and complete), complete)
+
+
+def whole_size(properties: Any) -> int:
+    """Give the blob's size; `size` of a partial download is that of the part."""
+    total = str(properties.content_range or "").rpartition("/")[2]
+    return int(total) if total.isdigit() else int(properties.size)
+
+
+def client_arguments(
+    settings: StorageSettings, *, retry_total: int, request_hook: Callable[[Any], None] | None
+) -> dict[str, Any]:
+    """Give the keywords of `BlobServiceClient`, equal in both worlds.
+
+    Few retries: a poller looks again anyway, and the SDK's own wait for a dead host is 80 s.
+    """
+    arguments: dict[str, Any] = {
+        "retry_total": retry_total,
+        "connection_timeout": CONNECT_TIMEOUT,
+        "read_timeout": READ_TIMEOUT,
+    }
+    if settings.ca_bundle:
+        arguments["connection_verify"] = settings.ca_bundle
+    if settings.proxies:
+        arguments["proxies"] = dict(settings.proxies)
+    if request_hook is not None:
+        arguments["raw_request_hook"] = request_hook
+    return arguments
+
+
+def make_service(
+    kind: Any, settings: StorageSettings, location: Location, identity: Any, arguments: Any
+) -> Any:
+    """Make a `BlobServiceClient` (`kind` is the class of either world) for a location's account."""
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    if settings.connection_string:
+        return kind.from_connection_string(settings.connection_string, **arguments)
+    credential = identity
+    if settings.account_key:
+        credential = AzureNamedKeyCredential(location.account, settings.account_key)
+    if settings.sas_token:
+        credential = AzureSasCredential(settings.sas_token)
+    return kind(location.endpoint, credential=credential, **arguments)
+
+
+class Clock:
+    """Remembers the server's Date of the last answer; ours stands in where it sends none."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self, response: Any) -> None:
+        """Take a response of the SDK's pipeline (`raw_response_hook`)."""
+        headers = response.http_response.headers
+        date = headers.get("Date") or headers.get("date")
+        self.now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+
+
+def to_blob(item: Any) -> Blob:
+    """Read the SDK's `BlobProperties`. A directory of ADLS Gen2 carries ``hdi_isfolder``."""
+    marks = {str(key).lower(): str(value).lower() for key, value in (item.metadata or {}).items()}
+    is_directory = "true" in {marks.get("hdi_isfolder"), marks.get("is_directory")}
+    return Blob(item.name, item.size or 0, str(item.etag), item.last_modified, is_directory)
+
+
+def to_answer(items: Iterable[Any], now: datetime, token: str | None) -> Answer:
+    """Read a page of `list_blobs` or `walk_blobs`; a collapsed folder has no size."""
+    blobs: list[Blob] = []
+    folders: list[str] = []
+    for item in items:
+        if hasattr(item, "size"):
+            blobs.append(to_blob(item))
+        else:
+            folders.append(item.name)
+    return Answer(tuple(blobs), now, tuple(folders), token or None)
+
+
+@contextmanager
+def translated(location: Location) -> Iterator[None]:
+    """Turn the SDK's errors into ours, which name a remedy and carry no request."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise storage_error(error, location) from None
+
+
+V = TypeVar("V")
+
+
+def drive(talk: Generator[Request, Answer, V], answer: Callable[[Request], Answer]) -> V:
+    """Carry the requests of a conversation of `core.probe` until it concludes."""
+    request = next(talk)
+    while True:
+        given = answer(request)
+        try:
+            request = talk.send(given)
+        except StopIteration as done:
+            value: V = done.value
+            return value

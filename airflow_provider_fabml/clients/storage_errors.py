@@ -1,0 +1,94 @@
+"""Storage errors by what to do about them, decided by error code: statuses differ by server.
+
+Codes: learn.microsoft.com "Blob Storage error codes". A token for the wrong audience is 403 on
+Azurite and 401 on Azure; both mean the identity.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+
+    from airflow_provider_fabml.core.location import Location
+
+_ROLES = (
+    "Give the identity the role Storage Blob Data Reader on the container (to write: Storage Blob "
+    "Data Contributor), in OneLake a workspace role; new assignments take minutes. A SAS needs the "
+    "permissions read and list."
+)
+_LOGIN = "Check the connection's auth fields: key, SAS (expired? lacks list permission?), identity."
+_REMEDIES = {
+    "AuthorizationPermissionMismatch": _ROLES,
+    "InsufficientAccountPermissions": _ROLES,
+    "AuthorizationFailure": f"{_ROLES} The account's firewall answers in the same way. {_LOGIN}",
+    "AuthenticationFailed": _LOGIN,
+    "InvalidAuthenticationInfo": _LOGIN,
+    "NoAuthenticationInformation": _LOGIN,
+    "PublicAccessNotPermitted": _LOGIN,
+    "KeyBasedAuthenticationNotPermitted": "The account forbids keys: use an identity (auth).",
+    "AuthorizationProtocolMismatch": "The SAS allows https only: use https in the host.",
+    "AuthorizationSourceIPMismatch": "The SAS allows other addresses than this worker's.",
+    "AuthorizationResourceTypeMismatch": "The SAS lacks the resource types container and object.",
+    "AuthorizationServiceMismatch": "The SAS is not for the blob service.",
+    "ContainerNotFound": "Create the container, or correct its name in the path or the mapping.",
+    "ContainerBeingDeleted": "Wait until the container is gone, and create it again.",
+    "AccountIsDisabled": "Enable the storage account.",
+}
+_ALWAYS_TRANSIENT = {408, 425, 429}
+
+
+def storage_error(error: AzureError, location: Location) -> FabmlError:
+    """Say which of ours an SDK error is. Its own text stays out: it quotes requests.
+
+    400 to 404 are permanent, 408, 429, 5xx and a lost connection pass.
+    """
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    if isinstance(error, ClientAuthenticationError) and not getattr(error, "error_code", None):
+        return _identity_error(error, location)
+    if isinstance(error, HttpResponseError):
+        return _http_error(error, location)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return PermanentError(
+            f"The certificate of {location.endpoint} is not trusted here.",
+            remedy="Write the path of its CA certificates into the connection's ca_bundle.",
+        )
+    what = f"{location.endpoint} could not be reached ({type(error).__name__})."
+    return TransientError(what, remedy="Check host name, proxy and firewall if this lasts.")
+
+
+def _http_error(error: object, location: Location) -> FabmlError:
+    status = getattr(error, "status_code", None)
+    code = getattr(error, "error_code", None)
+    code = str(getattr(code, "value", code) or "no error code")
+    what = f"Storage answered {status} {code} for {location.url}."
+    if status is None or status in _ALWAYS_TRANSIENT or status >= 500:
+        return TransientError(what, status=status, retry_after=_retry_after(error))
+    by_status = {401: _LOGIN, 403: f"{_ROLES} {_LOGIN}"}
+    remedy = _REMEDIES.get(code) or by_status.get(status)
+    return PermanentError(what, status=status, remedy=remedy)
+
+
+def _identity_error(error: AzureError, location: Location) -> FabmlError:
+    """Read a refusal of the token issuer, or of a chain that found no identity."""
+    status = getattr(error, "status_code", None)
+    if status in _ALWAYS_TRANSIENT or (status or 0) >= 500:
+        return TransientError("The token issuer answered with an error.", status=status)
+    code = next((word for word in str(error).split() if word.startswith("AADSTS")), "")
+    detail = f" ({code.rstrip(':.,')})" if code else f" ({type(error).__name__})"
+    return PermanentError(
+        f"No token for {location.endpoint}: the identity was refused or not found{detail}.",
+        status=401,
+        remedy="Check tenant, client id, secret or certificate in the connection; with "
+        "auth=default, which identity this machine has.",
+    )
+
+
+def _retry_after(error: object) -> float | None:
+    response = getattr(error, "response", None)
+    value = (getattr(response, "headers", None) or {}).get("Retry-After", "")
+    return float(value) if str(value).isdigit() else None
