@@ -1,0 +1,125 @@
+"""What tests do to the emulator: switches, clock, faults, jobs' truth. HTTP twin: routes/control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from airflow_provider_fabml.emulator.faults import Fault
+from airflow_provider_fabml.emulator.switches import Switches
+from airflow_provider_fabml.emulator.transitions import ALL_STATES
+
+if TYPE_CHECKING:
+    from airflow_provider_fabml.emulator.service import Service
+    from airflow_provider_fabml.emulator.state import Job
+
+
+class ControlError(ValueError):
+    """A request to the control API that cannot be met; the text says why."""
+
+
+class Control:
+    """Moves the emulator's levers; safe to call from any thread."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """Return every switch and its position."""
+        return self._service.switches.model_dump()
+
+    def set_switches(self, **positions: Any) -> dict[str, Any]:
+        """Set switches, all or none; return every position."""
+        try:
+            Switches.model_validate(self.switches | positions)
+        except ValidationError as error:
+            raise ControlError(_one_line(error)) from None
+        for name, position in positions.items():
+            setattr(self._service.switches, name, position)
+        return self.switches
+
+    def add_fault(self, **fault: Any) -> None:
+        """Queue a fault (see ``faults.Fault``)."""
+        try:
+            self._service.faults.add(Fault.model_validate(fault))
+        except ValidationError as error:
+            raise ControlError(_one_line(error)) from None
+
+    def clear_faults(self) -> None:
+        """Forget every fault."""
+        self._service.faults.clear()
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are not used up."""
+        return [fault.model_dump() for fault in self._service.faults.waiting()]
+
+    def advance_clock(self, seconds: float) -> None:
+        """Let seconds pass at once (``timed`` clock, cancellation)."""
+        if seconds < 0:
+            raise ControlError(f"seconds={seconds}: time goes forward only")
+        self._service.runner.timers.advance(seconds)
+
+    def advance_job(self, name: str) -> str:
+        """Move a job to its next state (``manual`` clock); return the state."""
+        return self._service.runner.advance(self._job(name))
+
+    def set_state(self, name: str, state: str | None, error: str | None = None) -> str:
+        """Show a state whatever happens; a terminal one ends the job, None lifts it."""
+        if state is not None and state not in ALL_STATES:
+            raise ControlError(f"state={state!r} is none of {sorted(ALL_STATES)}")
+        job = self._job(name)
+        self._service.runner.force(job, state, error)
+        return job.visible
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the truth about every job, oldest first."""
+        return [_truth(job) for job in self._service.store.jobs()]
+
+    def job(self, name: str) -> dict[str, Any]:
+        """Return the truth about one job."""
+        return _truth(self._job(name))
+
+    def wait(self, name: str, timeout: float = 60) -> str:
+        """Wait for a job's end; return its state. ``ControlError`` after ``timeout`` seconds."""
+        job = self._job(name)
+        if not job.settled.wait(timeout):
+            raise ControlError(f"job {name} is still {job.visible} after {timeout:g} s")
+        return job.visible
+
+    def set_token_lifetime(self, seconds: int) -> None:
+        """Give tokens that are issued from now on another lifetime."""
+        self._service.issuer.lifetime = seconds
+
+    def _job(self, name: str) -> Job:
+        job = self._service.store.job(name)
+        if job is None:
+            raise ControlError(f"there is no job {name!r}")
+        return job
+
+
+def _truth(job: Job) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "endpoint": job.endpoint,
+        "deployment": job.deployment.name,
+        "state": job.state,
+        "visible_state": job.visible,
+        "error": job.error,
+        "request_id": job.request_id,
+        "request": job.request.model_dump(by_alias=True, exclude_none=True),
+        "outputs": dict(job.outputs),
+        "processes": job.processes.pids(),
+        "children": [
+            {"run_id": run.run_id, "name": run.name, "status": run.status, "error": run.error}
+            for run in job.children
+        ],
+    }
+
+
+def _one_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'fault'}={problem['input']!r}: {problem['msg']}"
+        for problem in error.errors()
+    )
