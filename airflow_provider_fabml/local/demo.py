@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.local.airflow_api import FINISHED
-from airflow_provider_fabml.local.breast_cancer.data import Prepared, prepare
+from airflow_provider_fabml.local.breast_cancer.data import Prepared, prepare, upload
 from airflow_provider_fabml.local.breast_cancer.outcome import Outcome, judge
-from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER, ENDPOINT
+from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER, ENDPOINT, FOLDER
 from airflow_provider_fabml.local.places import home
 from airflow_provider_fabml.local.process import StackError
 from airflow_provider_fabml.local.stack import Stack
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.local.show import Show
 
 DAG_ID = "score_heart"
-FOLDER = "datasets/breast-cancer"
 CONF = {"endpoint_name": ENDPOINT, "shortcut_path": f"Files/{FOLDER}"}
 PATIENCE = 240
 
@@ -63,21 +62,11 @@ def bring_up(stack: Stack, show: Show) -> Prepared:
         stack.start_airflow()
     rows, files = len(prepared.labels), len(prepared.files)
     with show.step(f"Upload {rows} rows in {files} files to {CONTAINER}/{FOLDER}"):
-        upload(stack, prepared.files, FOLDER)
+        upload(stack.azurite.connection_string, prepared.files, FOLDER)
     with show.step("Start Airflow: four processes healthy"):
         stack.airflow.wait_healthy()
         stack.airflow.api.wait_for_dag(DAG_ID)
     return prepared
-
-
-def upload(stack: Stack, files: list[Path], folder: str) -> None:
-    """Put *files* into *folder* of the container, as AzCopy or Fabric would."""
-    from azure.storage.blob import ContainerClient
-
-    text = stack.azurite.connection_string
-    with ContainerClient.from_connection_string(text, CONTAINER) as client:
-        for file in files:
-            client.upload_blob(f"{folder}/{file.name}", file.read_bytes())
 
 
 def run_dag(stack: Stack, show: Show) -> Run:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_fabml.local.airflow import USER, AirflowProcesses
 from airflow_provider_fabml.local.airflow_settings import connections, onelake_connection
 from airflow_provider_fabml.local.azurite import Azurite
-from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER, write_workspace
+from airflow_provider_fabml.local.breast_cancer.workspace import (
+    CONTAINER,
+    new_principal,
+    write_workspace,
+)
 from airflow_provider_fabml.local.emulator import EmulatorProcess, Ready
 from airflow_provider_fabml.local.places import write_private
 from airflow_provider_fabml.local.state import State, record
@@ -64,7 +68,10 @@ class Stack:
     def start_azure_ml(self) -> Ready:
         """Start the emulator over that storage; its model must lie in ``model_dir``."""
         folder = self.folder / "emulator"
-        workspace = write_workspace(folder / "workspace.yaml", self.azurite)
+        storage = self.azurite
+        workspace = write_workspace(
+            folder / "workspace.yaml", storage.blob_url, storage.key, new_principal()
+        )
         self.emulator = EmulatorProcess(
             folder=folder, workspace=workspace, model_dir=self.model_dir, outlives=self.outlives
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -58,3 +60,12 @@ def _write(held_out: object, data_dir: Path) -> list[Path]:
     for number, file in enumerate(files):
         rows.iloc[number::FILES].to_csv(file, index=False)
     return files
+
+
+def upload(connection_string: str, files: list[Path], folder: str) -> None:
+    """Put *files* into *folder* of the container ``trusted``; a file that is there is replaced."""
+    from azure.storage.blob import ContainerClient
+
+    with ContainerClient.from_connection_string(connection_string, CONTAINER) as client:
+        for file in files:
+            client.upload_blob(f"{folder}/{file.name}", file.read_bytes(), overwrite=True)

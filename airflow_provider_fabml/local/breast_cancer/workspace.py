@@ -5,20 +5,36 @@ from __future__ import annotations
 import secrets
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from airflow_provider_fabml.local.places import write_private
 
-if TYPE_CHECKING:
-    from airflow_provider_fabml.local.azurite import Azurite
-
 ENDPOINT = "breast-cancer-classifier"
 CONTAINER = "trusted"
+FOLDER = "datasets/breast-cancer"
 SCORING_SCRIPT = Path(__file__).with_name("score.py")
 
 
-def write_workspace(target: Path, storage: Azurite) -> Path:
-    """Write the YAML file (mode 0600: it holds the new client secret); return its path."""
+class Principal(NamedTuple):
+    """The service principal that Airflow signs in as; its secret is not shown."""
+
+    client_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Principal(client_id={self.client_id!r})"
+
+
+def new_principal() -> Principal:
+    """Return one with a new random secret."""
+    return Principal(str(uuid.uuid4()), secrets.token_urlsafe(32))
+
+
+def write_workspace(target: Path, storage_url: str, storage_key: str, who: Principal) -> Path:
+    """Write the YAML file (mode 0600: it holds both secrets); return its path.
+
+    :param storage_url: the account's blob endpoint, path style.
+    """
     import yaml
 
     deployment = {
@@ -37,8 +53,8 @@ def write_workspace(target: Path, storage: Azurite) -> Path:
     }
     workspace = {
         "clock": {"mode": "timed"},
-        "principals": [{"client_id": str(uuid.uuid4()), "secret": secrets.token_urlsafe(32)}],
-        "storage": {"url": storage.blob_url, "key": storage.key},
+        "principals": [who._asdict()],
+        "storage": {"url": storage_url, "key": storage_key},
         "datastores": [{"name": "trusted_blob", "container": CONTAINER, "default": True}],
         "endpoints": [endpoint],
     }
