@@ -80,3 +80,15 @@ class NotSentError(TransientError):
 
 class AnswerLostError(TransientError):
     """The request was sent and its outcome is unknown. A job-creating one may have made a job (D1)."""
+
+
+class JobNotCompletedError(FabmlError):
+    """A batch job ended Failed or Canceled. Another attempt is another job."""
+
+
+class OutputNotUsableError(FabmlError):
+    """A job completed and its output is missing, empty or older than the job."""
+
+
+class OutOfTimeError(FabmlError):
+    """The caller's own deadline passed while a job was running."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import UsageError
@@ -24,7 +25,6 @@ from airflow_provider_fabml.core.parse_settings import parse_settings
 from airflow_provider_fabml.core.settings import MODEL, PIPELINE, settings_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
 
     from airflow_provider_fabml.core.uri import DatastoreUri
 
@@ -58,7 +58,7 @@ def parse_invocation(
     job_settings: object = None,
 ) -> Invocation:
     """Everything that can be checked without asking the service. Raises :class:`UsageError`."""
-    if outputs is None and output_root is None:
+    if not outputs and output_root is None:
         raise UsageError(
             rule="output-place-missing",
             field="output_root",
@@ -185,6 +185,23 @@ def digest(invocation: Invocation) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def varies(uri: str) -> bool:
-    """Whether anything in an explicit output URI can differ between two runs (a template or field)."""
-    return "{{" in uri or "{%" in uri or "{attempt}" in uri
+def fixed_outputs(outputs: object) -> list[str]:
+    """Names of outputs whose URI is the same in every run, as far as a DAG file tells.
+
+    Takes what the caller wrote, unrendered; a URI that is no plain text (an upstream's) may vary.
+    """
+    if not isinstance(outputs, Mapping):
+        return []
+    return [str(name) for name, value in outputs.items() if _is_fixed(_written_uri(value))]
+
+
+def _written_uri(value: object) -> object:
+    if isinstance(value, Mapping):
+        return next((item for key, item in value.items() if str(key).casefold() == "uri"), None)
+    return getattr(value, "uri", None)
+
+
+def _is_fixed(uri: object) -> bool:
+    return (
+        isinstance(uri, str) and bool(uri) and not any(m in uri for m in ("{{", "{%", "{attempt}"))
+    )

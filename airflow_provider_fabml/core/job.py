@@ -11,6 +11,9 @@ COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
 # Specification, enum JobStatus. NotResponding and Paused are not final, whatever the SDK's own list
 # says ("exempt from the order … can go to any of the previous states").
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELED})
+# The XCom under which a task shows its job's handle right after the submit: read by the studio link
+# and by a trigger that must know whether its task still waits for this job.
+JOB_XCOM_KEY = "azure_ml_job"
 
 
 def is_terminal(status: str) -> bool:

@@ -65,6 +65,14 @@ def compare(settings: Mapping[str, Any], *properties: Mapping[str, Any]) -> list
     return findings
 
 
+def settings_not_taken(
+    settings: Mapping[str, Any], *properties: Mapping[str, Any]
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings of :func:`compare`: those the job contradicts, and those it does not tell of."""
+    findings = compare(settings, *properties)
+    return [f for f in findings if f.refused], [f for f in findings if not f.refused]
+
+
 def _observe(name: str, properties: Mapping[str, Any]) -> Any:
     if name == "Tags":
         return properties.get("tags")

@@ -29,6 +29,26 @@ class RunIdentity(NamedTuple):
     partition_key: str | None = None
 
 
+def default_tags(identity: RunIdentity) -> dict[str, str]:
+    """Tags that name DAG, run and task on the job (best effort: see contract, unknown 2)."""
+    tags = {
+        "airflow_dag_id": identity.dag_id,
+        "airflow_run_id": identity.run_id,
+        "airflow_task_id": identity.task_id,
+    }
+    if identity.map_index >= 0:
+        tags["airflow_map_index"] = str(identity.map_index)
+    if identity.partition_key is not None:
+        tags["airflow_partition_key"] = identity.partition_key
+    return tags
+
+
+def default_description(identity: RunIdentity) -> str:
+    """One line that names DAG, run and task on the job (best effort)."""
+    index = f" [{identity.map_index}]" if identity.map_index >= 0 else ""
+    return f"Airflow {identity.dag_id} / {identity.run_id} / {identity.task_id}{index}"
+
+
 def encode_segment(text: str) -> str:
     """Text as one path segment: injective, readable, only ``A-Z a-z 0-9 _ . - ~``.
 

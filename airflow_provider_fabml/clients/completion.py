@@ -1,0 +1,74 @@
+"""What a job that has ended means: its checked result, or an error that a person can act on."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_fabml.core.errors import (
+    FabmlError,
+    JobNotCompletedError,
+    OutputNotUsableError,
+)
+from airflow_provider_fabml.core.job import COMPLETED, JobHandle
+from airflow_provider_fabml.core.output_check import facts_to_json, refuse_output
+
+if TYPE_CHECKING:
+    from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
+    from airflow_provider_fabml.clients.data_checks import DataChecks
+
+log = logging.getLogger(__name__)
+
+
+def result_of(
+    handle: JobHandle, client: BatchEndpointClient, checks: DataChecks | None
+) -> dict[str, Any]:
+    """The handle of a completed job as JSON, with ``checked_outputs`` where storage is reachable.
+
+    Raises :class:`JobNotCompletedError` for a job that Failed or was Canceled, and
+    :class:`OutputNotUsableError` for a completed one without a usable result.
+    """
+    if handle.status != COMPLETED:
+        raise _explained(handle, client)
+    result = handle.to_json()
+    if checks is None:
+        log.info("No storage connection: the output of job %s is not checked", handle.job_name)
+        return {**result, "checked_outputs": {}}
+    return {**result, "checked_outputs": _checked(handle, checks)}
+
+
+def _explained(handle: JobHandle, client: BatchEndpointClient) -> JobNotCompletedError:
+    what = f"job {handle.job_name} on endpoint {handle.endpoint_name!r} ended {handle.status}"
+    try:
+        reason = client.failure_reason(handle.job_name)
+    except FabmlError as error:
+        log.warning("The reason could not be read: %s", error)
+        return JobNotCompletedError(what, url=handle.studio_url or None)
+    step = f" (step {reason.step!r})" if reason.step else ""
+    code = f"{reason.code}: " if reason.code else ""
+    return JobNotCompletedError(
+        f"{what}{step}. {code}{reason.message}",
+        remedy=reason.remedy,
+        url=handle.studio_url or None,
+    )
+
+
+def _checked(handle: JobHandle, checks: DataChecks) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    submitted = datetime.fromisoformat(handle.submitted_at) if handle.submitted_at else None
+    for name, output in (handle.outputs or {}).items():
+        facts = checks.facts(output["uri"], is_file=output["type"] == "UriFile")
+        if facts is None:
+            log.warning("Output %r at %s cannot be seen, and is not checked", name, output["uri"])
+            continue
+        refusal = refuse_output(output["uri"], facts, submitted)
+        if refusal:
+            raise OutputNotUsableError(
+                f"Job {handle.job_name}: {refusal}",
+                remedy="look at the job's log in the studio, and at who else writes to that path",
+                url=handle.studio_url or None,
+            )
+        log.info("Output %r: %s file(s), %s bytes, %s rows", name, *facts[:2], facts.rows)
+        checked[name] = facts_to_json(facts)
+    return checked

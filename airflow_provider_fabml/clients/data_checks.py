@@ -1,0 +1,91 @@
+"""Looks at storage before a job starts and after it ended."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.job_io import UriFile, UriFolder
+from airflow_provider_fabml.core.output_check import OutputFacts
+from airflow_provider_fabml.core.readiness import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_fabml.clients.storage import StorageClient
+    from airflow_provider_fabml.core.invocation import Invocation
+    from airflow_provider_fabml.core.job_io import JobOutput
+    from airflow_provider_fabml.core.location import Location
+
+log = logging.getLogger(__name__)
+# Rows of larger files are not counted to the end: that would read them whole.
+COUNT_ROWS_UP_TO = 64 * 1024 * 1024
+
+
+class DataChecks:
+    """What storage says of a job's inputs and outputs.
+
+    :param resolve: turns a URI and its field's name into a place, or None for a URI that names no
+        path in storage (a registered asset).
+    """
+
+    def __init__(
+        self, storage: StorageClient, resolve: Callable[[str, str], Location | None]
+    ) -> None:
+        self._storage, self._resolve = storage, resolve
+
+    def before_post(self, invocation: Invocation, outputs: Mapping[str, JobOutput]) -> None:
+        """Refuse an empty input and an occupied output. Raises :class:`UsageError`."""
+        for name, value in invocation.inputs.items():
+            if isinstance(value, (UriFolder, UriFile)):
+                self._refuse_empty_input(f"inputs[{name!r}].uri", value)
+        for name, output in outputs.items():
+            self._refuse_occupied_output(f"outputs[{name!r}].uri", output.uri)
+
+    def facts(self, uri: str, *, is_file: bool) -> OutputFacts | None:
+        """What lies at an output's URI, or None where this connection cannot see it."""
+        place = self._resolve(uri, "outputs")
+        if place is None:
+            return None
+        if not is_file:
+            verdict = self._storage.probe(place, Rules())
+            return OutputFacts(verdict.count, verdict.bytes, verdict.newest)
+        head = self._storage.head(place)
+        if head is None:
+            return OutputFacts(0, 0, None)
+        counted = self._storage.count_rows(place, COUNT_ROWS_UP_TO)
+        rows = counted.rows if counted.complete else None
+        return OutputFacts(1, head.size, head.last_modified, rows)
+
+    def _refuse_empty_input(self, field: str, value: UriFolder | UriFile) -> None:
+        place = self._resolve(value.uri, field)
+        if place is None:
+            return
+        if isinstance(value, UriFile):
+            head = self._storage.head(place)
+            reason = "no such file" if head is None else "the file is empty"
+            ready = head is not None and head.size > 0
+        else:
+            verdict = self._storage.probe(place, Rules())
+            ready, reason = verdict.ready, verdict.reason
+        if not ready:
+            raise UsageError(
+                rule="input-nothing-there",
+                field=field,
+                value=value.uri,
+                reason=f"there is nothing to score at {place.url}: {reason}",
+                remedy="wait for the data with OneLakeShortcutSensor, or check the path",
+            )
+
+    def _refuse_occupied_output(self, field: str, uri: str) -> None:
+        place = self._resolve(uri, field)
+        if place is not None and self._storage.exists_any(place):
+            raise UsageError(
+                rule="output-occupied",
+                field=field,
+                value=uri,
+                reason="something lies there already; the service would fail the job, or leave the "
+                "old file standing as if it were the result",
+                remedy="use output_root, which gives every attempt a path of its own",
+            )

@@ -1,0 +1,53 @@
+"""Choices that are not sent to the service: checked when the DAG file is read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.kind_rules import parse_kind
+
+CHOICES = ("cancel", "leave")
+# Our deadline comes this much before Airflow's own timeout, so that the job is settled first.
+DEADLINE_MARGIN = timedelta(seconds=5)
+
+
+def check_options(
+    *, deployment_kind: object, on_clear: object, on_timeout: object, poll_interval: Any
+) -> None:
+    """Raises :class:`UsageError` for a choice that does not exist."""
+    parse_kind(deployment_kind)
+    _check_choice("on_clear", on_clear)
+    _check_choice("on_timeout", on_timeout)
+    check_poll_interval(poll_interval)
+
+
+def _check_choice(field: str, value: object) -> None:
+    if value not in CHOICES:
+        raise UsageError(
+            rule="choice-unknown",
+            field=field,
+            value=value,
+            reason="there are two choices for the job",
+            remedy=f"use one of {', '.join(CHOICES)}",
+        )
+
+
+def check_poll_interval(value: Any) -> None:
+    """A poll interval is a number of seconds, at least one (the service's quota is shared)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 86400:
+        raise UsageError(
+            rule="poll-interval",
+            field="poll_interval",
+            value=value,
+            reason="it is a number of seconds from 1 to 86400",
+            remedy="use e.g. 30",
+        )
+
+
+def deadline_of(start: datetime, limit: timedelta | None) -> datetime | None:
+    """The instant at which we stop waiting: start + limit, less a margin (at most a tenth)."""
+    if limit is None:
+        return None
+    return start + limit - min(DEADLINE_MARGIN, limit / 10)

@@ -1,0 +1,37 @@
+"""The one place where our errors become Airflow's (D13).
+
+A call that is wrong and a refusal that stays fail the task at once (no retry can help); what may
+pass is left to the task's own retries.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_fabml.core.errors import FabmlError, PermanentError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class AzureMLJobError(AirflowException):
+    """A batch job ended Failed or Canceled, or its result is not usable; a retry starts anew."""
+
+
+def airflow_error(error: FabmlError) -> AirflowException:
+    """Airflow's exception for one of ours, with the same words."""
+    if isinstance(error, (UsageError, PermanentError)):
+        return AirflowFailException(str(error))
+    return AirflowException(str(error))
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Inside this block our errors leave as Airflow's."""
+    try:
+        yield
+    except FabmlError as error:
+        raise airflow_error(error) from error

@@ -1,0 +1,48 @@
+"""What one task instance remembers between its tries, and who it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+from airflow_provider_fabml.core.run_identity import RunIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+KEY = "fabml_invocation"
+
+
+class TaskMemory:
+    """The record of the newest attempt, in Airflow's task state store.
+
+    The store is keyed by task instance and survives retries and Clears; the record never expires
+    (the default would be 30 days).
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store: Any = context["task_state_store"]
+
+    def load(self) -> Mapping[str, Any] | None:
+        """The stored record, or None."""
+        value = self._store.get(KEY, default=None)
+        return value if isinstance(value, dict) else None
+
+    def save(self, value: dict[str, Any]) -> None:
+        """Replace the record."""
+        self._store.set(KEY, value, retention=NEVER_EXPIRE)
+
+    def forget(self) -> None:
+        """Drop the record."""
+        self._store.delete(KEY)
+
+
+def identity_of(context: Context) -> RunIdentity:
+    """Who the task instance is; the one place that reads it from the context (D2)."""
+    ti, run = context["ti"], context["dag_run"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    partition = getattr(run, "partition_key", None)
+    return RunIdentity(ti.dag_id, ti.run_id, ti.task_id, map_index, partition)
