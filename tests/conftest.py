@@ -53,26 +53,31 @@ def shared_dir() -> Path:
     return folder
 
 
-def _azurite(*, tls: bool) -> Iterator[Azurite]:
-    from airflow_provider_fabml.local.azurite import Azurite
+@pytest.fixture(scope="session")
+def node() -> None:
+    """Node.js, without which no storage server runs."""
     from airflow_provider_fabml.local.node import REMEDY, find_node
 
     if find_node() is None:
         _missing(f"Azurite needs Node.js. {REMEDY}")
-    with Azurite(tls=tls) as server:
+
+
+@pytest.fixture(scope="session")
+def azurite(node: None) -> Iterator[Azurite]:
+    """A real storage server over http with its own account and key, one a test process."""
+    from airflow_provider_fabml.local.azurite import Azurite
+
+    with Azurite() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def azurite() -> Iterator[Azurite]:
-    """A real storage server over http with its own account and key, one a test process."""
-    yield from _azurite(tls=False)
-
-
-@pytest.fixture(scope="session")
-def azurite_tls() -> Iterator[Azurite]:
+def azurite_tls(node: None) -> Iterator[Azurite]:
     """The same over https with OAuth: it checks a token's audience, issuer and times."""
-    yield from _azurite(tls=True)
+    from airflow_provider_fabml.local.azurite import Azurite
+
+    with Azurite(tls=True) as server:
+        yield server
 
 
 @pytest.fixture
@@ -84,6 +89,14 @@ def azurite_container(azurite: Azurite) -> str:
     with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
         client.create_container(name)
     return name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the system tests first, one after the other, while another process runs the rest."""
+    for item in items:
+        if item.get_closest_marker("system"):
+            item.add_marker(pytest.mark.xdist_group("system"))
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 def _skipped_shared(reporter: pytest.TerminalReporter) -> Counter[str]:

@@ -108,7 +108,7 @@ def _why(stack: Stack, run_id: str, state: str) -> str:
 
 def tell(stack: Stack, show: Show, run: Run, outcome: Outcome) -> None:
     """Print the first predictions, the count, the accuracy and the links; refuse a miscount."""
-    show.say("\nFirst predictions (file, row, 0 = malignant or 1 = benign, probability):")
+    show.say("\nFirst predictions (file, row, 0 = malignant or 1 = benign, probability of benign):")
     for line in outcome.lines[:5]:
         show.say(f"  {line}")
     show.say(f"\nRows in    {outcome.rows_in}\nRows out   {outcome.rows_out}")

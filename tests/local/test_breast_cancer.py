@@ -6,8 +6,7 @@ import csv
 
 import pytest
 
-from airflow_provider_fabml.local.breast_cancer import score
-from airflow_provider_fabml.local.breast_cancer.data import FILES, prepare
+from airflow_provider_fabml.local.breast_cancer.data import FILES, MODEL_FILE, prepare
 from airflow_provider_fabml.local.breast_cancer.outcome import Outcome
 from airflow_provider_fabml.local.process import StackError
 
@@ -19,27 +18,39 @@ def prepared(tmp_path_factory):
     return prepare(folder / "model", folder / "csv")
 
 
-def _rows(prepared) -> list[dict[str, str]]:
-    return [row for file in prepared.files for row in csv.DictReader(file.open())]
-
-
 def test_half_is_trained_on_and_half_is_held_out(prepared):
-    """All 569 rows are used, none twice, and the files carry no label."""
-    rows = _rows(prepared)
+    """All 569 rows are used, and the files carry features but no label."""
+    rows = [row for file in prepared.files for row in csv.DictReader(file.open())]
     assert len(prepared.files) == FILES
     assert prepared.trained_on + len(rows) == 569
-    assert {int(row["row"]) for row in rows} == prepared.labels.keys()
-    assert len(rows) == len(prepared.labels)
-    assert set(rows[0]) & {"target", "label", "y"} == set()
-    assert len(rows[0]) == 31
+    assert len(rows) == len(prepared.labels) == len({tuple(row.values()) for row in rows})
+    assert len(rows[0]) == 30
+    assert not set(rows[0]) & {"target", "label", "y"}
 
 
-def test_the_scoring_script_beats_guessing(prepared, monkeypatch):
-    """The deployed script scores each row once and is right far more often than the base rate."""
-    monkeypatch.setenv("AZUREML_MODEL_DIR", str(prepared.files[0].parents[1] / "model"))
-    score.init()
-    scored = score.run([str(file) for file in prepared.files])
-    lines = scored.to_csv(sep=" ", header=False, index=False).splitlines()
+def test_labels_are_found_by_file_and_row(prepared):
+    """A label's place leads to the very row of the data set that has this label."""
+    from sklearn.datasets import load_breast_cancer
+
+    features, labels = load_breast_cancer(return_X_y=True)
+    known = {tuple(row): label for row, label in zip(features, labels, strict=True)}
+    for file in prepared.files:
+        for at, row in enumerate(csv.reader(file.open()), start=-1):
+            if at >= 0:
+                assert known[tuple(map(float, row))] == prepared.labels[file.name, at]
+
+
+def test_the_model_beats_guessing(prepared):
+    """The trained model is right on the held-out rows far more often than the base rate."""
+    import joblib
+    import pandas as pd
+
+    model = joblib.load(prepared.files[0].parents[1] / "model" / MODEL_FILE)
+    lines = [
+        f"{file.name} {at} {label} 1.0"
+        for file in prepared.files
+        for at, label in enumerate(model.predict(pd.read_csv(file)))
+    ]
     outcome = Outcome("azureml://x", lines, prepared.labels)
     outcome.check()
     base_rate = sum(prepared.labels.values()) / len(prepared.labels)
@@ -58,9 +69,9 @@ def test_the_scoring_script_beats_guessing(prepared, monkeypatch):
 def test_a_miscount_is_refused(lines):
     """A row that is lost, doubled or exchanged is an error, not a footnote."""
     with pytest.raises(StackError, match="2 rows went in"):
-        Outcome("azureml://x", lines, {1: 0, 2: 1}).check()
+        Outcome("azureml://x", lines, {("f", 1): 0, ("f", 2): 1}).check()
 
 
 def test_accuracy_counts_hits():
     """One right of two is a half."""
-    assert Outcome("u", ["f 1 0 0.9", "f 2 0 0.9"], {1: 0, 2: 1}).accuracy == 0.5
+    assert Outcome("u", ["f 1 0 0.9", "f 2 0 0.9"], {("f", 1): 0, ("f", 2): 1}).accuracy == 0.5

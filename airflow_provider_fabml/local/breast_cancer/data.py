@@ -15,21 +15,25 @@ if TYPE_CHECKING:
 
 FILES = 5
 MODEL_FILE = "model.joblib"
+Place = tuple[str, int]
 
 
 class Prepared(NamedTuple):
-    """What the demo scores and how it judges: files without labels, labels by row number."""
+    """What the demo scores and how it judges: files without labels, labels by place.
+
+    A place is a file's name and the number of a row in it, the first being 0.
+    """
 
     files: list[Path]
-    labels: dict[int, int]
+    labels: dict[Place, int]
     trained_on: int
 
 
 def prepare(model_dir: Path, data_dir: Path) -> Prepared:
     """Train, write ``model_dir/model.joblib`` and ``FILES`` CSV files, return the labels.
 
-    Each CSV file has a header; its first column ``row`` is the row's number in the data set, so
-    that a prediction can be compared with its label. The split is fixed: every run is the same.
+    Each CSV file has a header with the 30 features' names. The split is fixed: every run is the
+    same.
     """
     import joblib
     from sklearn.datasets import load_breast_cancer
@@ -46,20 +50,15 @@ def prepare(model_dir: Path, data_dir: Path) -> Prepared:
     model.fit(train, labels[train.index])
     model_dir.mkdir(parents=True, exist_ok=True)
     joblib.dump(model, model_dir / MODEL_FILE)
-    files = _write(held_out, data_dir)
-    truth = {int(row): int(labels[row]) for row in held_out.index}
-    return Prepared(files, truth, len(train))
-
-
-def _write(held_out: object, data_dir: Path) -> list[Path]:
-    import pandas as pd
-
     data_dir.mkdir(parents=True, exist_ok=True)
-    rows = pd.DataFrame(held_out).rename_axis("row").reset_index()
-    files = [data_dir / f"breast-cancer-{number}.csv" for number in range(FILES)]
-    for number, file in enumerate(files):
-        rows.iloc[number::FILES].to_csv(file, index=False)
-    return files
+    files: list[Path] = []
+    truth: dict[Place, int] = {}
+    for number in range(FILES):
+        file, rows = data_dir / f"breast-cancer-{number}.csv", held_out.iloc[number::FILES]
+        rows.to_csv(file, index=False)
+        files.append(file)
+        truth |= {(file.name, at): int(labels[row]) for at, row in enumerate(rows.index)}
+    return Prepared(files, truth, len(train))
 
 
 def upload(connection_string: str, files: list[Path], folder: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_fabml.local.azurite import Azurite
+    from airflow_provider_fabml.local.breast_cancer.data import Place
 
 DATASTORE = "azureml://datastores/trusted_blob/paths/"
 
@@ -20,18 +21,18 @@ class Outcome(NamedTuple):
     """The predictions of one job beside the truth.
 
     ``lines`` are the rows of predictions.csv: file, row, prediction, probability, separated by one
-    space (the service's default for ``append_row``). ``labels`` maps row numbers to labels.
+    space (the service's default for ``append_row``). ``labels`` maps file and row to the label.
     """
 
     uri: str
     lines: list[str]
-    labels: Mapping[int, int]
+    labels: Mapping[Place, int]
 
     @property
-    def predictions(self) -> dict[int, int]:
-        """Row number to predicted label."""
+    def predictions(self) -> dict[Place, int]:
+        """File and row to predicted label."""
         fields = [line.split(" ") for line in self.lines]
-        return {int(row): int(prediction) for _, row, prediction, _ in fields}
+        return {(file, int(row)): int(prediction) for file, row, prediction, _ in fields}
 
     @property
     def rows_in(self) -> int:
@@ -46,7 +47,7 @@ class Outcome(NamedTuple):
     @property
     def accuracy(self) -> float:
         """Share of the held-out rows whose prediction is their label, 0 to 1."""
-        hits = sum(self.predictions.get(row) == label for row, label in self.labels.items())
+        hits = sum(self.predictions.get(place) == label for place, label in self.labels.items())
         return hits / len(self.labels)
 
     def check(self) -> None:
@@ -64,7 +65,7 @@ class Outcome(NamedTuple):
         return file
 
 
-def judge(storage: Azurite, job: Mapping[str, Any], labels: Mapping[int, int]) -> Outcome:
+def judge(storage: Azurite, job: Mapping[str, Any], labels: Mapping[Place, int]) -> Outcome:
     """Read the job's output from storage.
 
     :param job: the handle that the job sensor returned.

@@ -1,18 +1,20 @@
-"""The Azure ML workspace the demo uses, as the emulator's workspace file."""
+"""The emulator's demo workspace with this start's storage and a service principal of its own."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.emulator.loading import DEMO
 from airflow_provider_fabml.local.places import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENDPOINT = "breast-cancer-classifier"
 CONTAINER = "trusted"
 FOLDER = "datasets/breast-cancer"
-SCORING_SCRIPT = Path(__file__).with_name("score.py")
 
 
 class Principal(NamedTuple):
@@ -37,25 +39,17 @@ def write_workspace(target: Path, storage_url: str, storage_key: str, who: Princ
     """
     import yaml
 
-    deployment = {
-        "kind": "model",
-        "name": "logistic-regression",
-        "scoring_script": str(SCORING_SCRIPT),
-        "model": "{model_dir}",
-        "model_name": "breast-cancer",
-        "mini_batch_size": 2,
-    }
-    endpoint = {
-        "name": ENDPOINT,
-        "description": "Malignant (0) or benign (1), from 30 features of a cell nucleus.",
-        "default_deployment": deployment["name"],
-        "deployments": [deployment],
-    }
-    workspace = {
-        "clock": {"mode": "timed"},
-        "principals": [who._asdict()],
-        "storage": {"url": storage_url, "key": storage_key},
-        "datastores": [{"name": "trusted_blob", "container": CONTAINER, "default": True}],
-        "endpoints": [endpoint],
-    }
-    return write_private(target, yaml.safe_dump(workspace, sort_keys=False))
+    served = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    served["principals"] = [who._asdict()]
+    served["storage"] = {"url": storage_url, "key": storage_key}
+    for endpoint in served["endpoints"]:
+        for deployment in endpoint["deployments"]:
+            _make_absolute(deployment)
+    return write_private(target, yaml.safe_dump(served, sort_keys=False))
+
+
+def _make_absolute(deployment: dict[str, Any]) -> None:
+    for part in (deployment, *deployment.get("steps", [])):
+        for key in ("scoring_script", "code"):
+            if key in part:
+                part[key] = str(DEMO.parent / part[key])
