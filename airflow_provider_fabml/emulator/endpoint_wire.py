@@ -39,19 +39,24 @@ class EndpointBody(Wire):
     sku: Any = None
 
 
-def parse_endpoint(name: str, body: Any, existing: Endpoint | None) -> Endpoint:
+def parse_endpoint(
+    name: str, body: Any, existing: Endpoint | None, api_version: str | None
+) -> Endpoint:
     """Return the endpoint a PUT asks for, keeping the deployments of an existing one."""
     asked = _parsed(body)
     if asked.properties.auth_mode.lower() != "aadtoken":
         raise user_error(400, "Batch endpoints know authMode 'AADToken' only.", "BadArgument")
     defaults = asked.properties.defaults
+    properties = _own_properties(asked.properties.properties or {})
+    if api_version is not None:
+        properties["BatchEndpointCreationApiVersion"] = api_version
     try:
         return Endpoint(
             name=name,
             description=asked.properties.description,
             default_deployment=defaults.deployment_name if defaults else None,
             tags=asked.tags or {},
-            properties=_own_properties(asked.properties.properties or {}),
+            properties=properties,
             identity=asked.identity,
             deployments=existing.deployments if existing else [],
         )

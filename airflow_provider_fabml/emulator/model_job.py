@@ -188,8 +188,9 @@ class ModelWork:
 
 
 def script_environment() -> dict[str, str]:
-    """Return this process's environment without the identity it may hold."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
+    """Return this process's environment without the secrets it may hold."""
+    hidden = ("AZURE_", "EMULATOR_", "AIRFLOW_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
 
 
 def attempts(

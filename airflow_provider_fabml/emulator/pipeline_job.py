@@ -76,9 +76,9 @@ def run_pipeline_job(
         except StorageError as error:
             _end(job.children[0], str(error))
             return [job.children[0].name]
-        failed = _run_steps(job, deployment, bench)
-        if not failed:
-            _send_outputs(job, storage, bench)
+        failed, spoilt = _run_steps(job, deployment, bench)
+        if not failed or _goes_on(job):
+            _send_outputs(job, storage, bench, spoilt)
         return failed
 
 
@@ -112,8 +112,15 @@ def _fetch_inputs(job: Job, deployment: PipelineDeployment, storage: Storage, be
         bench.outputs[name] = place
 
 
-def _run_steps(job: Job, deployment: PipelineDeployment, bench: Bench) -> list[str]:
-    go_on = job.pipeline_settings["azureml.continue_on_step_failure"] == "True"
+def _goes_on(job: Job) -> bool:
+    return job.pipeline_settings["azureml.continue_on_step_failure"] == "True"
+
+
+def _run_steps(
+    job: Job, deployment: PipelineDeployment, bench: Bench
+) -> tuple[list[str], set[str]]:
+    """Run the steps; return the failed ones and the outputs they name."""
+    go_on = _goes_on(job)
     failed: list[str] = []
     spoilt: set[str] = set()
     for step, run in zip(deployment.steps, job.children, strict=True):
@@ -123,7 +130,7 @@ def _run_steps(job: Job, deployment: PipelineDeployment, bench: Bench) -> list[s
         if not _run_step(job, step, run, bench):
             failed.append(step.name)
             spoilt |= outputs_used(step)
-    return failed
+    return failed, spoilt
 
 
 def _run_step(job: Job, step: Step, run: Run, bench: Bench) -> bool:
@@ -169,8 +176,10 @@ def _end(run: Run, error: str | None) -> bool:
     return error is None
 
 
-def _send_outputs(job: Job, storage: Storage, bench: Bench) -> None:
+def _send_outputs(job: Job, storage: Storage, bench: Bench, spoilt: set[str]) -> None:
     for name, place in bench.outputs.items():
+        if name in spoilt:
+            continue
         target = target_of(job, name)
         if place.is_dir():
             storage.send_folder(place, target)

@@ -38,11 +38,13 @@ class Processes:
 
     def end(self, process: subprocess.Popen[str]) -> None:
         """Kill one process with its children and wait for it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         with self._lock:
+            ours = process in self._running
             self._running.discard(process)
+        if ours:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def kill(self) -> None:
         """Kill every process of the job; none can be started afterwards."""

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class ScorerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._answers = -1
         self._buffer = b""
-        self._interrupted = False
+        self._interrupted = threading.Event()
 
     def score(self, files: list[str], rows: Path, timeout: float) -> int:
         """Run one mini-batch; return how many items came back, their lines being in ``rows``.
@@ -74,12 +75,12 @@ class ScorerProcess:
 
     def interrupt(self) -> None:
         """Kill the process from another thread; whoever waits for an answer is told."""
-        self._interrupted = True
+        self._interrupted.set()
         if (process := self._process) is not None:
             self._home.end(process)
 
     def _started(self) -> subprocess.Popen[str]:
-        if self._interrupted:
+        if self._interrupted.is_set():
             raise JobKilledError
         if self._process is None:
             ours, theirs = os.pipe()
@@ -91,6 +92,9 @@ class ScorerProcess:
             finally:
                 os.close(theirs)
             self._answers = ours
+            if self._interrupted.is_set():  # while the process was being started
+                self.stop()
+                raise JobKilledError
             answer = self._read(_INIT_SECONDS)
             if not answer["ready"]:
                 self.stop()
@@ -131,6 +135,6 @@ class ScorerProcess:
         process = self._process
         code = process.wait() if process is not None else None
         self.stop()
-        if self._home.killed.is_set() or self._interrupted:
+        if self._home.killed.is_set() or self._interrupted.is_set():
             raise JobKilledError
         raise ScriptError(f"the scoring process ended with code {code}")

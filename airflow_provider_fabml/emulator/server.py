@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.requests_log import RequestLog
 
 
+class _Uvicorn(uvicorn.Server):
+    """A server whose end does not wait for clients that keep connections open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut every connection, then shut down."""
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        await super().shutdown(sockets)
+
+
 class _Listener:
     """One uvicorn server in a thread of its own."""
 
@@ -36,10 +48,11 @@ class _Listener:
         self.port: int = self.socket.getsockname()[1]
         files = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key} if tls else {}
         config = uvicorn.Config(
-            app, http="h11", log_config=None, access_log=False, lifespan="off", ws="none",
+            app, http="h11", log_config=None, log_level="critical", access_log=False,
+            lifespan="off", ws="none",
             server_header=False, timeout_graceful_shutdown=2, **files,  # type: ignore[arg-type]
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
         run = {"sockets": [self.socket]}
         self._thread = threading.Thread(target=self._server.run, kwargs=run, daemon=True)
 

@@ -81,6 +81,7 @@ class Work:
             if other is not job
             and other.state == "Completed"
             and other.deployment is deployment
+            and other.outputs.keys() == deployment.outputs.keys()
             and other.inputs_digest == job.inputs_digest
         )
         return next(twins, None)

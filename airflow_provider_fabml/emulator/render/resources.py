@@ -59,9 +59,9 @@ def endpoint(service: Service, found: Endpoint, *, state: str = "Succeeded") -> 
     ready = state == "Succeeded"
     operation = f"{operations_url(service)}/mfeOperationsStatus/be:{served.workspace_id}"
     properties = {
-        **found.properties,
         "BatchEndpointCreationApiVersion": "2023-10-01",
         "azureml.onlineendpointid": path,
+        **found.properties,
     }
     if ready:
         properties["AzureAsyncOperationUri"] = f"{operation}:{found.name}?api-version=2023-10-01"

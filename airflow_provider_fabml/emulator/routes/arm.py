@@ -52,7 +52,7 @@ def put_endpoint(call: Call) -> Answer:
     service, name = call.service, call.path["endpoint"]
     with service.store.lock:
         existing = service.store.endpoints.get(name)
-        made = parse_endpoint(name, call.json(), existing)
+        made = parse_endpoint(name, call.json(), existing, call.query.get("api-version"))
         service.store.endpoints[name] = made
     body = resources.endpoint(service, made, state="Creating")
     return Answer(body, status=200 if existing else 201, headers=_operation(service, call, name))
