@@ -28,7 +28,7 @@ WIRE_TYPES = {
     "custom_model": "CustomModel",
     "triton_model": "TritonModel",
 }
-_SNAKE = {wire: snake for snake, wire in WIRE_TYPES.items()}
+SNAKE_TYPES = {wire: snake for snake, wire in WIRE_TYPES.items()}
 
 
 def check(
@@ -60,7 +60,7 @@ def _check_model(job: BatchJob) -> list[Broken]:
         rule_broken(
             f"OutputData.Values[{index}].JobOutputType",
             "Job output type must be 'uri_file'.",
-            _SNAKE[output.type],
+            SNAKE_TYPES[output.type],
         )
         for index, output in enumerate(job.outputs.values())
         if output.type != "UriFile"

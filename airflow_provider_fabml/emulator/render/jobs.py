@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.emulator.kind_rules import SNAKE_TYPES
 from airflow_provider_fabml.emulator.render.common import (
     TYPE,
     job_tags,
@@ -106,6 +107,14 @@ def _outputs(job: Job) -> dict[str, Any]:
     }
 
 
+def _arm_outputs(job: Job) -> dict[str, Any]:
+    """Return the outputs as ARM spells them: ``uri_folder`` where the data plane has UriFolder."""
+    return {
+        name: output | {"jobOutputType": SNAKE_TYPES[output["jobOutputType"]]}
+        for name, output in _outputs(job).items()
+    }
+
+
 def _compute(job: Job, workspace: Workspace) -> dict[str, Any]:
     model = job.deployment.kind == "model"
     name = getattr(job.deployment, "compute", None)
@@ -185,7 +194,7 @@ def arm_job(job: Job, workspace: Workspace, switches: Switches) -> dict[str, Any
             **nulls("identity", "componentId"),
             "jobType": "Pipeline",
             **nulls("settings", "jobs", "inputs"),
-            "outputs": _outputs(job) if kept else None,
+            "outputs": _arm_outputs(job) if kept else None,
             "sourceJobId": None,
         },
         "systemData": {
