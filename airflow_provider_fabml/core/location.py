@@ -15,7 +15,7 @@ from airflow_provider_fabml.core.mapping import (
     row_for_storage,
 )
 from airflow_provider_fabml.core.uri import AssetUri, DatastoreUri, StorageUrl, parse_uri
-from airflow_provider_fabml.core.uri_text import check_segments, check_text, redact
+from airflow_provider_fabml.core.uri_text import check_segments, check_text, has_jinja, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,6 +102,19 @@ def resolve(
     if isinstance(uri, DatastoreUri):
         return _from_datastore(uri, mapping, default_endpoint, field)
     return _from_url(uri, mapping, default_endpoint)
+
+
+def check_path_shape(text: object, *, field: str) -> None:
+    """Refuse what no connection could mend; what still waits to be rendered passes.
+
+    :raises UsageError: rules of `parse_uri`.
+    """
+    if not isinstance(text, str) or has_jinja(text):
+        return
+    if text.startswith(_SHORTCUT_ROOTS):
+        check_segments(check_text(text, field=field), value=redact(text), field=field)
+    else:
+        parse_uri(text, field=field)
 
 
 def _from_shortcut(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.glob import check_glob
 from airflow_provider_fabml.core.readiness import Rules
-from airflow_provider_fabml.core.uri_text import check_segments, check_text
+from airflow_provider_fabml.core.uri_text import check_segments, check_text, has_jinja
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def parse_rules(
@@ -45,6 +48,12 @@ def parse_rules(
             remedy="write min_files=1, or name a marker.",
         )
     return rules
+
+
+def rules_are_final(values: Mapping[str, Any]) -> bool:
+    """Whether no value waits to be rendered (Jinja, or the output of another task)."""
+    plain = (str, int, float, timedelta, type(None))
+    return all(isinstance(value, plain) and not has_jinja(value) for value in values.values())
 
 
 def _number(value: Any, *, field: str, whole: bool) -> float:

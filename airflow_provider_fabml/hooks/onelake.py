@@ -1,0 +1,125 @@
+"""An Airflow connection of type ``onelake`` (or ``wasb``) becomes a client of storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_fabml.core.errors import FabmlError
+from airflow_provider_fabml.core.location import Location, resolve
+from airflow_provider_fabml.core.storage_connection import (
+    StorageSettings,
+    parse_storage_connection,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_fabml.clients.storage import StorageClient
+    from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
+
+
+class OneLakeStorageHook(BaseHook):
+    """ADLS Gen2 and OneLake through an Airflow connection.
+
+    :param onelake_conn_id: a connection of type ``onelake`` or ``wasb``: blob endpoint, identity,
+        and mapping rows that say which shortcut is which container and datastore.
+    """
+
+    conn_name_attr = "onelake_conn_id"
+    default_conn_name = "onelake_default"
+    conn_type = "onelake"
+    hook_name = "OneLake / ADLS Gen2"
+
+    def __init__(self, onelake_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.onelake_conn_id = onelake_conn_id
+        self._settings: StorageSettings | None = None
+
+    def get_settings(self) -> StorageSettings:
+        """The connection as a value. Raises `UsageError` naming the field to mend."""
+        if self._settings is None:
+            self._settings = self._read(self.get_connection(self.onelake_conn_id))
+        return self._settings
+
+    async def aget_settings(self) -> StorageSettings:
+        """The connection as a value, for a trigger."""
+        if self._settings is None:
+            self._settings = self._read(await self.aget_connection(self.onelake_conn_id))
+        return self._settings
+
+    def _read(self, connection: Any) -> StorageSettings:
+        settings = parse_storage_connection(
+            host=connection.host,
+            login=connection.login,
+            password=connection.password,
+            extra=connection.extra_dejson,
+            field=f"connection {self.onelake_conn_id!r}",
+        )
+        _mask(settings)
+        return settings
+
+    def resolve(self, path: str, *, field: str = "path") -> Location:
+        """Find the place that `path` names in any spelling.
+
+        :raises UsageError: if it is malformed, or no mapping row covers its shortcut or datastore.
+        """
+        settings = self.get_settings()
+        return resolve(path, settings.mapping, default_endpoint=settings.endpoint, field=field)
+
+    def get_client(self) -> StorageClient:
+        """A client for blocking code; use it in a `with`."""
+        from airflow_provider_fabml.clients.storage import StorageClient
+
+        return StorageClient(self.get_settings())
+
+    def get_conn(self) -> StorageClient:
+        """The same as `get_client`, under the name every hook has."""
+        return self.get_client()
+
+    async def aget_client(self) -> AsyncStorageClient:
+        """A client for asyncio; use it in an `async with`."""
+        from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
+
+        return AsyncStorageClient(await self.aget_settings())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List one blob name of each mapped container, or one container without a mapping."""
+        try:
+            places = _places(self.get_settings())
+            with self.get_client() as client:
+                for place in places:
+                    client.check_access(place)
+        except FabmlError as error:
+            return False, str(error)
+        if not places:
+            return True, "The fields are complete; nothing was asked, as no account is named."
+        return True, f"Listed {', '.join(place.url for place in places)}"
+
+
+def _places(settings: StorageSettings) -> list[Location]:
+    """Where a test may look: the mapped containers, else the account itself."""
+    rows = [
+        resolve(
+            f"azureml://datastores/{row.datastore}/paths/x" if row.datastore else f"{row.shortcut}",
+            settings.mapping,
+            default_endpoint=settings.endpoint,
+            field="mapping",
+        )._replace(path="", datastore=None)
+        for row in settings.mapping
+    ]
+    if rows or settings.endpoint is None:
+        return list(dict.fromkeys(rows))
+    account = settings.endpoint.rpartition("/")[2].partition(".")[0]
+    return [Location(account, "", "", settings.endpoint)]
+
+
+def _mask(settings: StorageSettings) -> None:
+    """Hide every secret in logs, and a SAS also in the forms it takes within a URL."""
+    from airflow.sdk.log import mask_secret
+
+    for secret in settings.secrets:
+        mask_secret(secret)
+        for signature in parse_qs(secret.rpartition("?")[2]).get("sig", ()):
+            mask_secret(signature)
+            mask_secret(quote(signature, safe=""))
