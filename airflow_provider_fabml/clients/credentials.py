@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.core.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def make_credential(
     """
     import azure.identity
 
+    quiet_azure_loggers()
+
     return cast("TokenCredential", _make(azure.identity, spec, ca_bundle, proxies))
 
 
@@ -44,6 +47,8 @@ def make_async_credential(
     :raises PermanentError: if a certificate cannot be read or the environment lacks a value.
     """
     import azure.identity.aio
+
+    quiet_azure_loggers()
 
     return cast("AsyncTokenCredential", _make(azure.identity.aio, spec, ca_bundle, proxies))
 

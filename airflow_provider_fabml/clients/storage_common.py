@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import storage_error
 from airflow_provider_fabml.core.probe import Answer, Request
 from airflow_provider_fabml.core.readiness import Blob
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 30
+# The SDK logs each request at INFO, in a dozen lines: under a name of its own it can be asked for.
+HTTP_LOG = "airflow_provider_fabml.storage_http"
+_QUIET = logging.getLogger(HTTP_LOG)
 
 
 class BlobFacts(NamedTuple):
@@ -68,6 +73,7 @@ def client_arguments(
 
     Few retries: a poller looks again anyway, and the SDK's own wait for a dead host is 80 s.
     """
+    quiet_azure_loggers()
     arguments: dict[str, Any] = {
         "retry_total": retry_total,
         "connection_timeout": CONNECT_TIMEOUT,

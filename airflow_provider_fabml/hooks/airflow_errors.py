@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_fabml.core.errors import FabmlError, PermanentError, UsageError
+from airflow_provider_fabml.core.errors import (
+    FabmlError,
+    JobNotCompletedError,
+    OutputNotUsableError,
+    PermanentError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +27,26 @@ class AzureMLJobError(AirflowException):
     """A batch job ended Failed or Canceled, or its result is not usable; a retry starts anew."""
 
 
-def airflow_error(error: FabmlError) -> AirflowException:
-    """Airflow's exception for one of ours, with the same words."""
-    if isinstance(error, (UsageError, PermanentError)):
+_FINAL = (UsageError, PermanentError)
+_OF_THE_JOB = (JobNotCompletedError, OutputNotUsableError)
+
+
+def airflow_error(error: FabmlError, *, job_is_final: bool = False) -> AirflowException:
+    """Airflow's exception for one of ours, with the same words.
+
+    ``job_is_final`` for those who only watch a job: looking again at a job that failed cannot help.
+    """
+    if isinstance(error, _FINAL) or (job_is_final and isinstance(error, _OF_THE_JOB)):
         return AirflowFailException(str(error))
+    if isinstance(error, _OF_THE_JOB):
+        return AzureMLJobError(str(error))
     return AirflowException(str(error))
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
+def airflow_errors(*, job_is_final: bool = False) -> Iterator[None]:
     """Inside this block our errors leave as Airflow's."""
     try:
         yield
     except FabmlError as error:
-        raise airflow_error(error) from error
+        raise airflow_error(error, job_is_final=job_is_final) from error

@@ -12,7 +12,7 @@ from airflow_provider_fabml.core.invocation import digest, fixed_outputs, parse_
 from airflow_provider_fabml.core.job import JOB_XCOM_KEY, JobHandle, is_terminal
 from airflow_provider_fabml.core.kind_rules import parse_kind
 from airflow_provider_fabml.core.options import check_options, deadline_of
-from airflow_provider_fabml.core.polling import Pace
+from airflow_provider_fabml.core.polling import TRIGGER_FLOOR, Pace
 from airflow_provider_fabml.core.readback import settings_not_taken
 from airflow_provider_fabml.core.run_identity import default_description, default_tags
 from airflow_provider_fabml.core.submission import Situation
@@ -95,6 +95,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     template_fields_renderers = {"inputs": "json", "outputs": "json", "job_settings": "json"}  # noqa: RUF012 - Airflow's own form
     operator_extra_links = (AzureMLStudioJobLink(),)
     ui_color = "#d6e9f8"
+    first_wait: float = TRIGGER_FLOOR
     # Made when the task runs: Airflow copies operators, and a lock cannot be copied.
     _sleeper: Interruptible | None = None
 
@@ -267,6 +268,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 poll_interval=self.poll_interval,
                 deadline=deadline.isoformat() if deadline else None,
                 cancel_on_kill=self.cancel_on_kill,
+                first_wait=self.first_wait,
             ),
             method_name="execute_complete",
         )

@@ -1,0 +1,122 @@
+"""Waits for a batch job that something else started."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import PokeReturnValue
+
+from airflow_provider_fabml.core.errors import TransientError
+from airflow_provider_fabml.core.job import JOB_XCOM_KEY, JobHandle, is_terminal
+from airflow_provider_fabml.core.job_reference import check_job, handle_of, told_by
+from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
+from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
+from airflow_provider_fabml.hooks.data_checks import data_checks
+from airflow_provider_fabml.links.azure_ml import AzureMLStudioJobLink
+from airflow_provider_fabml.sensors.base import NET, UniformSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk import Context
+
+    from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
+
+
+class AzureMLBatchJobSensor(UniformSensor):
+    """Waits until a batch job has completed; a job that failed or was canceled fails the task at once.
+
+    Returns the job's handle as
+    :class:`~airflow_provider_fabml.operators.azure_ml.AzureMLInvokeBatchEndpointOperator` does, with
+    ``checked_outputs``. Poke, reschedule and deferrable return the same and fail alike.
+
+    :param job: the handle that the invoke operator returned, or a job's name. (templated)
+    :param azure_ml_conn_id: connection of type ``azure_ml``. (templated)
+    :param storage_conn_id: connection of type ``onelake``; with it the outputs of a completed job are
+        checked (there, newer than the job, with rows). (templated)
+    :param deferrable: wait in the triggerer, without a worker slot.
+    :param poke_interval: seconds between two looks.
+    :param timeout: seconds until the sensor gives up; the job is left running.
+    :param soft_fail: skip instead of failing, for a timeout and for a job that did not complete.
+    """
+
+    template_fields: Sequence[str] = ("job", "azure_ml_conn_id", "storage_conn_id")
+    operator_extra_links = (AzureMLStudioJobLink(),)
+    ui_color = "#e3eefb"
+    _seen: JobHandle | None = None
+    _shown = False
+
+    def __init__(
+        self,
+        *,
+        job: str | Mapping[str, Any],
+        azure_ml_conn_id: str = AzureMLBatchHook.default_conn_name,
+        storage_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.azure_ml_conn_id = azure_ml_conn_id
+        self.storage_conn_id = storage_conn_id
+        check_job(job)
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look once."""
+        handle = handle_of(self.job)
+        with airflow_errors(job_is_final=True), self._client() as client:
+            try:
+                view = client.get_job(handle.job_name)
+            except TransientError as error:
+                self.note(str(error))
+                return False
+            self._seen = told_by(handle, view)
+            self._show(context, self._seen)
+            if not is_terminal(view.status):
+                self.note(f"the job is {view.status}")
+                return False
+            return PokeReturnValue(is_done=True, xcom_value=self._result(client, self._seen))
+
+    def timeout_text(self, reason: str | None) -> str:
+        """Which job, how long, and its last known state."""
+        name = handle_of(self.job).job_name
+        return f"job {name} has not ended after {self.timeout:g} s: {reason or 'never seen'}"
+
+    def defer_until(self, deadline: datetime) -> NoReturn:
+        """Wait in the triggerer; the framework's timeout lies behind the trigger's deadline."""
+        from airflow_provider_fabml.triggers.azure_ml import AzureMLBatchJobTrigger
+
+        self.defer(
+            trigger=AzureMLBatchJobTrigger(
+                azure_ml_conn_id=self.azure_ml_conn_id,
+                job=(self._seen or handle_of(self.job)).to_json(),
+                poll_interval=max(self.poke_interval, 1.0),
+                deadline=deadline.isoformat(),
+                cancel_on_kill=False,  # someone else's job
+                first_wait=self.first_wait,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + NET,
+        )
+        raise AssertionError  # defer() has raised
+
+    def completed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The result of a job that the trigger saw end."""
+        with airflow_errors(job_is_final=True), self._client() as client:
+            return self._result(client, JobHandle.from_json(event["job"]))
+
+    def _client(self) -> BatchEndpointClient:
+        return AzureMLBatchHook(self.azure_ml_conn_id).get_client()
+
+    def _result(self, client: BatchEndpointClient, handle: JobHandle) -> dict[str, Any]:
+        from airflow_provider_fabml.clients.completion import result_of
+
+        with data_checks(self.storage_conn_id, client) as checks:
+            return result_of(handle, client, checks)
+
+    def _show(self, context: Context, handle: JobHandle) -> None:
+        """Give the studio link its XCom, once a process."""
+        if not self._shown:
+            context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
+            self._shown = True

@@ -1,0 +1,116 @@
+"""A sensor that ends alike in poke, reschedule and deferrable mode (D13).
+
+Airflow's base class has a fixed text for a timeout in each mode, applies ``soft_fail`` to different
+sets of errors in poke and deferrable mode, and knows nothing of why the sensor was not ready.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseOperator, BaseSensorOperator, conf
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralTimeout,
+)
+
+from airflow_provider_fabml.core.polling import TRIGGER_FLOOR
+from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# The framework's own timeout stays behind the trigger's deadline, for a triggerer that is down.
+NET = timedelta(minutes=5)
+
+
+class UniformSensor(BaseSensorOperator):
+    """Waits with one set of words and errors, whatever the mode.
+
+    A subclass pokes, defers and says what a timeout means; it notes in ``_reason`` why it is not ready.
+
+    :param deferrable: wait in the triggerer, without a worker slot.
+    """
+
+    first_wait: float = TRIGGER_FLOOR
+    _reason: str | None = None
+
+    def __init__(self, *, deferrable: bool | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.deferrable = deferrable
+
+    @abstractmethod
+    def timeout_text(self, reason: str | None) -> str:
+        """What was waited for, how long, and why it was not ready."""
+
+    @abstractmethod
+    def defer_until(self, deadline: datetime) -> NoReturn:
+        """Defer to the trigger that waits until ``deadline``."""
+
+    @abstractmethod
+    def completed(self, event: dict[str, Any]) -> Any:
+        """The result of a trigger's event that is neither an error nor a timeout."""
+
+    def execute(self, context: Context) -> Any:
+        """Wait as the mode says; the first look is always the worker's."""
+        started = datetime.now(UTC)
+        try:
+            with airflow_errors():
+                if self.deferrable and self.timeout > self.first_wait:
+                    return self._look_or_defer(context, started)
+                return super().execute(context)
+        except AirflowSensorTimeout:
+            self._end(AirflowSensorTimeout(self.timeout_text(self._reason)))
+        except AirflowSkipException as skip:
+            # The base class skips with a text of its own and keeps the error as its cause.
+            self._end(skip.__cause__ or AirflowSensorTimeout(self.timeout_text(self._reason)))
+        except AirflowFailException as error:
+            self._end(error)
+
+    def _look_or_defer(self, context: Context, started: datetime) -> Any:
+        found = self.poke(context)
+        if found:
+            return getattr(found, "xcom_value", None)
+        return self.defer_until(started + timedelta(seconds=self.timeout))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Return what the trigger found, or end as the other modes do."""
+        if event["status"] == "timeout":
+            raise AirflowSensorTimeout(self.timeout_text(event["message"]))
+        if event["status"] == "error":
+            raise AirflowFailException(event["message"])
+        with airflow_errors():
+            return self.completed(event)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Resume, past the base class: it would replace the reason by a fixed text."""
+        try:
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            reason = "the triggerer did not report before the deadline"
+            self._end(AirflowSensorTimeout(self.timeout_text(reason)))
+        except (AirflowSensorTimeout, AirflowFailException) as error:
+            self._end(error)
+
+    def note(self, reason: str) -> None:
+        """Keep why it is not ready for the timeout's text, and log it when it is new."""
+        if reason != self._reason:
+            self.log.info("Not ready: %s", reason)
+        self._reason = reason
+
+    def _end(self, error: BaseException) -> NoReturn:
+        """Fail, or skip under ``soft_fail`` and ``never_fail``, with the same words in every mode."""
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(str(error)) from error
+        if isinstance(error, AirflowException):
+            raise error
+        raise AirflowFailException(str(error)) from error
