@@ -1,0 +1,157 @@
+"""Emulators for tests: a workspace around one scoring script, and a way to speak HTTP to it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from airflow_provider_fabml.emulator import EmulatorServer
+from airflow_provider_fabml.emulator.tokens import ARM_AUDIENCE, ML_AUDIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ECHO = """
+    from pathlib import Path
+    def init(): pass
+    def run(mini_batch): return [Path(path).name for path in mini_batch]
+"""
+
+
+class Client:
+    """Speaks HTTP to one emulator, with tokens it needs not ask for."""
+
+    def __init__(self, emulator: EmulatorServer) -> None:
+        self.emulator = emulator
+        self.ws = emulator.workspace.path
+        self.history = f"/history/v1.0{self.ws}"
+
+    def token(self, audience: str, principal: int = 0, lifetime: int | None = None) -> str:
+        """Return a token of the workspace's nth principal."""
+        issuer = self.emulator.service.issuer
+        chosen = self.emulator.workspace.principals[principal]
+        return issuer.mint(chosen, audience, lifetime=lifetime)
+
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        """Send a request with the token its path wants, unless ``token`` is given."""
+        audience = ML_AUDIENCE if path.startswith(("/endpoints", "/mferp")) else ARM_AUDIENCE
+        token = options.pop("token", None) or self.token(audience)
+        headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
+        data = {"data": body} if isinstance(body, str) else {"json": body}
+        return requests.request(
+            method, self.emulator.url + path, headers=headers, timeout=30,
+            verify=str(self.emulator.ca_bundle), **data, **options,
+        )  # fmt: skip
+
+    def invoke(self, job: dict[str, Any], endpoint: str = "scorer", **options: Any):
+        """Invoke an endpoint with ``properties``; return the answer."""
+        return self.ask("POST", f"/endpoints/{endpoint}/jobs", {"properties": job}, **options)
+
+    def run(self, uri: str, **more: Any) -> dict[str, Any]:
+        """Score a folder to the end; return the truth about the job."""
+        answer = self.invoke(
+            {"inputData": {"i": {"jobInputType": "UriFolder", "uri": uri}}, **more}
+        )
+        assert answer.status_code == 201, answer.text
+        name = answer.json()["name"]
+        self.emulator.control.wait(name)
+        return self.emulator.control.job(name)
+
+    def run_data(self, run_id: str) -> dict[str, Any]:
+        """Return a run's metadata."""
+        body = {"runId": run_id, "selectRunMetadata": True}
+        return self.ask("POST", f"{self.history}/rundata", body).json()["runMetadata"]
+
+
+def one_endpoint(script: Path, container: str = "data", **deployment: Any) -> dict[str, Any]:
+    """Return a workspace with one endpoint, ``scorer``, over one scoring script."""
+    return {
+        "principals": [
+            {"client_id": "app", "secret": "right"},
+            {"client_id": "reader", "secret": "r", "not_actions": ["*/write", "*/cancel/action"]},
+        ],
+        "datastores": [
+            {"name": "workspaceblobstore", "container": "default-store", "default": True},
+            {"name": "data", "container": container},
+            {"name": "lake", "container": "lake", "type": "AzureDataLakeGen2"},
+        ],
+        "endpoints": [
+            {
+                "name": "scorer",
+                "default_deployment": "only",
+                "deployments": [
+                    {
+                        "kind": "model",
+                        "name": "only",
+                        "scoring_script": str(script),
+                        "max_retries": 0,
+                        **deployment,
+                    }
+                ],
+            },
+            {"name": "headless", "deployments": []},
+        ],
+    }
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Client]]:
+    """Start an emulator around a script; options are the deployment's, or ``EmulatorServer``'s."""
+    running: list[EmulatorServer] = []
+
+    def start(script: str = ECHO, *, container: str = "data", **options: Any) -> Client:
+        server = {
+            name: options.pop(name) for name in ("switches", "clock", "storage") if name in options
+        }
+        changes = options.pop("workspace", {})
+        file = tmp_path / "score.py"
+        file.write_text(textwrap.dedent(script), encoding="utf-8")
+        workspace = one_endpoint(file, container, **options) | changes
+        running.append(EmulatorServer(workspace, **server).start())
+        return Client(running[-1])
+
+    yield start
+    for emulator in running:
+        emulator.stop()
+
+
+class Blobs:
+    """A container with files in it."""
+
+    def __init__(self, azurite: Any, container: str) -> None:
+        from azure.storage.blob import ContainerClient
+
+        self.container = container
+        self.client = ContainerClient.from_connection_string(azurite.connection_string, container)
+
+    def put(self, **files: str) -> str:
+        """Upload ``name=text`` files below ``in/``; return the folder's URI."""
+        for name, text in files.items():
+            self.client.upload_blob(f"in/{name}.csv", text.encode(), overwrite=True)
+        return "azureml://datastores/data/paths/in"
+
+    def text(self, path: str) -> str:
+        """Return a blob's text."""
+        return self.client.download_blob(path).readall().decode()
+
+    def names(self) -> list[str]:
+        """Return every blob's name."""
+        return list(self.client.list_blob_names())
+
+
+@pytest.fixture
+def blobs(azurite: Any, azurite_container: str) -> Blobs:
+    """The container behind the datastore ``data``."""
+    return Blobs(azurite, azurite_container)
+
+
+@pytest.fixture
+def score(serve: Any, blobs: Blobs, azurite: Any) -> Callable[..., Client]:
+    """Like ``serve``, over Azurite with the datastore ``data`` on a fresh container."""
+    return lambda script=ECHO, **options: serve(
+        script, container=blobs.container, storage=azurite, **options
+    )
