@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.local.azurite import Azurite
 
+pytest_plugins = ["tests.support.scoring_fixtures"]
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 NO_SHARED = "../shared is not beside this checkout"
@@ -29,7 +30,6 @@ def _own_airflow_home() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["AIRFLOW_HOME"] = folder
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 

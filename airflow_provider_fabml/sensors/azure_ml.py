@@ -65,7 +65,7 @@ class AzureMLBatchJobSensor(UniformSensor):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once."""
         handle = handle_of(self.job)
-        with airflow_errors(job_is_final=True), self._client() as client:
+        with airflow_errors(job_is_final=True), self.connected_client() as client:
             try:
                 view = client.get_job(handle.job_name)
             except TransientError as error:
@@ -103,10 +103,11 @@ class AzureMLBatchJobSensor(UniformSensor):
 
     def completed(self, event: dict[str, Any]) -> dict[str, Any]:
         """The result of a job that the trigger saw end."""
-        with airflow_errors(job_is_final=True), self._client() as client:
+        with airflow_errors(job_is_final=True), self.connected_client() as client:
             return self._result(client, JobHandle.from_json(event["job"]))
 
-    def _client(self) -> BatchEndpointClient:
+    def connect(self) -> BatchEndpointClient:
+        """One client, and one token, for all looks of this process."""
         return AzureMLBatchHook(self.azure_ml_conn_id).get_client()
 
     def _result(self, client: BatchEndpointClient, handle: JobHandle) -> dict[str, Any]:

@@ -7,6 +7,7 @@ sets of errors in poke and deferrable mode, and knows nothing of why the sensor 
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,9 @@ from airflow_provider_fabml.core.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from airflow.sdk import Context
 
 # The framework's own timeout stays behind the trigger's deadline, for a triggerer that is down.
@@ -39,12 +43,17 @@ class UniformSensor(BaseSensorOperator):
 
     first_wait: float = TRIGGER_FLOOR
     _reason: str | None = None
+    _connected: Any = None
 
     def __init__(self, *, deferrable: bool | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
+
+    @abstractmethod
+    def connect(self) -> AbstractContextManager[Any]:
+        """The client of all looks of this process."""
 
     @abstractmethod
     def timeout_text(self, reason: str | None) -> str:
@@ -62,7 +71,7 @@ class UniformSensor(BaseSensorOperator):
         """Wait as the mode says; the first look is always the worker's."""
         started = datetime.now(UTC)
         try:
-            with airflow_errors():
+            with airflow_errors(), self.connected_client():
                 if self.deferrable and self.timeout > self.first_wait:
                     return self._look_or_defer(context, started)
                 return super().execute(context)
@@ -73,6 +82,19 @@ class UniformSensor(BaseSensorOperator):
             self._end(skip.__cause__ or AirflowSensorTimeout(self.timeout_text(self._reason)))
         except AirflowFailException as error:
             self._end(error)
+
+    @contextmanager
+    def connected_client(self) -> Iterator[Any]:
+        """The client in use, or a new one for the length of this block."""
+        if self._connected is not None:
+            yield self._connected
+            return
+        with self.connect() as client:
+            self._connected = client
+            try:
+                yield client
+            finally:
+                self._connected = None
 
     def _look_or_defer(self, context: Context, started: datetime) -> Any:
         found = self.poke(context)

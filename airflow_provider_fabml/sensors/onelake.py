@@ -113,7 +113,7 @@ class OneLakeShortcutSensor(BaseSensorOperator):
         """Wait as the mode says, with one client for all looks of this process."""
         started = datetime.now(UTC)
         try:
-            with airflow_errors(), OneLakeStorageHook(self.onelake_conn_id).get_client() as client:
+            with airflow_errors(), self._new_client() as client:
                 self._client = client
                 if self.deferrable and self.timeout > self.first_wait:
                     return self._look_or_defer(context, started)
@@ -131,12 +131,15 @@ class OneLakeShortcutSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         with airflow_errors():
-            rules, hook = self._rules(), OneLakeStorageHook(self.onelake_conn_id)
-            location = hook.resolve(self.path)
+            rules = self._rules()
+            location = OneLakeStorageHook(self.onelake_conn_id).resolve(self.path)
             if self._client is not None:
                 return self._look(self._client, location, rules)
-            with hook.get_client() as client:
+            with self._new_client() as client:
                 return self._look(client, location, rules)
+
+    def _new_client(self) -> StorageClient:
+        return OneLakeStorageHook(self.onelake_conn_id).get_client(retry_total=1)
 
     def _look(self, client: StorageClient, location: Location, rules: Rules) -> PokeReturnValue:
         try:

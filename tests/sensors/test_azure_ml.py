@@ -1,0 +1,137 @@
+"""The job sensor as whole tasks, in each of its modes."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
+from tests.support.scoring import Scoring, start_job
+from tests.support.task_runner import run_to_end
+
+pytestmark = pytest.mark.azurite
+MODES = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+}
+
+
+class Sensor(AzureMLBatchJobSensor):
+    """The sensor with a trigger that looks at once: no scheduler to race here."""
+
+    first_wait = 0.05
+
+
+def sensor(job, mode: str, **changes):
+    """A new sensor in a mode."""
+    keywords = {"task_id": "scored", "job": job, "poke_interval": 0.3, **MODES[mode]}
+    return Sensor(**{**keywords, **changes})
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_handle_is_waited_for_and_its_output_checked(slow_scoring: Scoring, mode: str):
+    """Each mode returns the completed handle with what storage says of the output."""
+    handle = start_job(slow_scoring)
+    done = run_to_end(
+        sensor(handle, mode, storage_conn_id="onelake_default"),
+        connections=slow_scoring.connections,
+    )
+    assert done.state == "success", done.text
+    assert done.result["job_name"] == handle["job_name"]
+    assert done.result["status"] == "Completed"
+    assert done.result["checked_outputs"]["score"]["rows"] == 9
+
+
+def test_every_mode_gives_the_same_result(slow_scoring: Scoring):
+    """Poke, reschedule and deferrable return equal XComs for one job."""
+    handle = start_job(slow_scoring)
+    results = [
+        run_to_end(sensor(handle, mode), connections=slow_scoring.connections).result
+        for mode in MODES
+    ]
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_bare_name_is_enough(slow_scoring: Scoring, mode: str):
+    """A job's name alone: status, endpoint and studio link come from the service."""
+    handle = start_job(slow_scoring)
+    done = run_to_end(sensor(handle["job_name"], mode), connections=slow_scoring.connections)
+    assert done.state == "success", done.text
+    assert done.result["endpoint_name"] == "heart-classifier"
+    assert done.xcoms["azure_ml_job"]["studio_url"] == handle["studio_url"]
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_timeout_says_the_last_known_state(manual_scoring: Scoring, mode: str, soft_fail: bool):
+    """A timeout reads alike in every mode, and ``soft_fail`` skips in every mode."""
+    handle = start_job(manual_scoring)
+    done = run_to_end(
+        sensor(handle, mode, timeout=1, soft_fail=soft_fail),
+        connections=manual_scoring.connections,
+    )
+    assert done.state == ("skipped" if soft_fail else "failed"), done.text
+    said = str(done.error) if done.error else done.text
+    assert f"job {handle['job_name']} has not ended after 1 s" in said
+    assert "Preparing" in said
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_job_that_failed_fails_at_once(manual_scoring: Scoring, mode: str, soft_fail: bool):
+    """Retries cannot help a job that failed; the reason is the same in every mode."""
+    handle = start_job(manual_scoring)
+    manual_scoring.emulator.control.set_state(
+        handle["job_name"], "Failed", "the node was pre-empted"
+    )
+    done = run_to_end(
+        sensor(handle, mode, soft_fail=soft_fail),
+        connections=manual_scoring.connections,
+        max_tries=3,
+    )
+    assert done.state == ("skipped" if soft_fail else "failed"), done.text
+    said = str(done.error) if done.error else done.text
+    assert "ended Failed" in said
+    assert "pre-empted" in said
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_job_that_does_not_exist_fails_at_once(scoring: Scoring, mode: str):
+    """404 is permanent: one clear error, in every mode."""
+    done = run_to_end(sensor(str(uuid.uuid4()), mode), connections=scoring.connections, max_tries=3)
+    assert done.state == "failed"
+    assert "HTTP 404" in str(done.error)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_service_that_is_down_for_a_while_is_waited_out(slow_scoring: Scoring, mode: str):
+    """Errors of a look never decide about the job."""
+    handle = start_job(slow_scoring)
+    slow_scoring.emulator.control.add_fault(
+        path=handle["job_name"], method="GET", status=503, retry_after="0", times=6
+    )
+    done = run_to_end(sensor(handle, mode), connections=slow_scoring.connections)
+    slow_scoring.emulator.control.clear_faults()
+    assert done.state == "success", done.text
+
+
+def test_what_cannot_name_a_job_is_refused_when_the_dag_is_read():
+    """An empty name is refused at construction; a template is left alone."""
+    with pytest.raises(UsageError) as refused:
+        AzureMLBatchJobSensor(task_id="scored", job="")
+    assert refused.value.rule == "job-missing"
+    AzureMLBatchJobSensor(task_id="scored", job="{{ ti.xcom_pull('score')['job_name'] }}")
+
+
+def test_a_handle_turned_into_text_is_refused_with_the_way_out(scoring: Scoring):
+    """Jinja renders a dictionary as Python text: the remedy names ``score.output``."""
+    done = run_to_end(
+        sensor("{{ params.job }}", "poke", params={"job": {"job_name": "x"}}),
+        connections=scoring.connections,
+    )
+    assert done.state == "failed"
+    assert "score.output" in str(done.error)
