@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from airflow_provider_fabml.core.cloud import AZURE_CLOUDS, Cloud
 from airflow_provider_fabml.core.credential import CredentialSpec, parse_credential
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.uri_text import redact
 from airflow_provider_fabml.core.workspace import Workspace
 
 CUSTOM = "custom"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-# Resource Manager naming rules: resource groups 1-90, workspaces 3-33 characters.
+# Resource Manager naming rules: resource groups 1-90 characters. Workspaces are documented with 3-33;
+# longer ones are left to the service, which knows.
 _GROUP = re.compile(r"[\w.()\-]{1,89}[\w()\-]\Z|[\w()\-]\Z")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][\w\-]{1,254}\Z")
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?(:\d{1,5})?\Z")
@@ -25,7 +27,7 @@ class AzureMLConnection(NamedTuple):
     """A workspace, its cloud, who asks, and how the hosts are reached.
 
     ``connect_timeout`` and ``read_timeout`` are seconds; ``proxies`` maps ``http``/``https`` to URLs.
-    The identity keeps its secrets out of its repr.
+    The repr has neither the identity's secrets nor the proxies, whose URLs may hold a password.
     """
 
     workspace: Workspace
@@ -35,6 +37,11 @@ class AzureMLConnection(NamedTuple):
     connect_timeout: float
     read_timeout: float
     proxies: dict[str, str] | None
+
+    def __repr__(self) -> str:
+        """Everything but secrets."""
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "proxies")
+        return f"AzureMLConnection({', '.join(shown)}, proxies={'…' if self.proxies else None})"
 
 
 def parse_azure_ml_connection(
@@ -47,14 +54,18 @@ def parse_azure_ml_connection(
     given = {key: value for key, value in fields.items() if value not in (None, "")}
     field = f"connection {name!r}"
     cloud = _cloud(given, field)
-    identity = {**given, "client_id": login or given.get("client_id"), "client_secret": password}
+    identity = {
+        **given,
+        "client_id": login or given.get("client_id"),
+        "client_secret": password or given.get("client_secret"),
+    }
     if cloud.authority_host != AZURE_CLOUDS["AzureCloud"].authority_host:
         identity.setdefault("authority_host", cloud.authority_host)
     return AzureMLConnection(
         workspace=_workspace(given, field),
         cloud=cloud,
         identity=parse_credential(identity, field=field),
-        ca_bundle=given.get("ca_bundle"),
+        ca_bundle=_ca_bundle(given.get("ca_bundle"), field),
         connect_timeout=_timeout(given, "connect_timeout", 10.0, field),
         read_timeout=_timeout(given, "read_timeout", 60.0, field),
         proxies=_proxies(given.get("proxies"), field),
@@ -128,23 +139,43 @@ def _refuse_custom_fields(given: Mapping[str, Any], name: str, field: str) -> No
         raise UsageError(
             rule="connection-custom-field",
             field=f"{field}: resource_manager_url",
-            value=given["resource_manager_url"],
+            value=redact(str(given["resource_manager_url"])),
             reason=f"cloud is {name}, whose hosts are known",
             remedy="set cloud to 'custom', or remove the field",
         )
 
 
 def _https(name: str, url: object, field: str) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme != "https" or not parts.hostname or parts.username:
+    if not isinstance(url, str) or not _is_https_base(url):
         raise UsageError(
             rule="connection-url",
             field=f"{field}: {name}",
-            value=url,
+            value=redact(url) if isinstance(url, str) else url,
             reason="tokens travel over https only, so an https URL with a host is needed",
             remedy="write e.g. https://management.azure.com",
         )
-    return str(url).rstrip("/")
+    return url.rstrip("/")
+
+
+def _is_https_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        bare = not (parts.query or parts.fragment or "@" in parts.netloc) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname) and bare
+
+
+def _ca_bundle(value: object, field: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError(
+            rule="connection-ca-bundle",
+            field=f"{field}: ca_bundle",
+            value=value,
+            reason="it is the path of a PEM file; the check of certificates cannot be turned off",
+            remedy="write the path of your authority's certificates, or leave it out",
+        )
+    return value
 
 
 def _hosts(value: object, field: str) -> tuple[str, ...]:
@@ -194,7 +225,7 @@ def _proxies(value: object, field: str) -> dict[str, str] | None:
         proxies = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         proxies = None
-    if not isinstance(proxies, Mapping) or not set(proxies) <= {"http", "https"}:
+    if not _is_proxies(proxies):
         raise UsageError(
             rule="connection-proxies",
             field=f"{field}: proxies",
@@ -202,4 +233,12 @@ def _proxies(value: object, field: str) -> dict[str, str] | None:
             reason="it is no JSON object of proxies for http and https",
             remedy='write {"https": "http://proxy.contoso.com:8080"}',
         )
-    return {scheme: str(url) for scheme, url in proxies.items()}
+    return dict(proxies)
+
+
+def _is_proxies(value: object) -> TypeGuard[Mapping[str, str]]:
+    return (
+        isinstance(value, Mapping)
+        and set(value) <= {"http", "https"}
+        and all(isinstance(url, str) for url in value.values())
+    )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 _SHOWN = 200
+# What callers write by mistake where a value is shown: a SAS signature, an account key, a password
+# before a host. The rules that know a field to be secret pass a description of the value instead.
+_SIGNATURE = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessSignature)=[^&;\s'\"]+")
+_PASSWORD = re.compile(r"(://[^/:@?#\s'\"]*):[^/@\s'\"]+@")
+
+
+def _shown(value: object) -> str:
+    """The value as a message shows it: at most 200 characters, and no secret that has a known form."""
+    text = _PASSWORD.sub(r"\1:***@", _SIGNATURE.sub(r"\1=***", repr(value)))
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 class FabmlError(Exception):
@@ -35,10 +47,7 @@ class UsageError(FabmlError, ValueError):
 
     def __init__(self, *, rule: str, field: str, value: object, reason: str, remedy: str) -> None:
         self.rule, self.field, self.value, self.reason = rule, field, value, reason
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[:_SHOWN] + "…"
-        super().__init__(f"{field} = {shown}: {reason}", remedy=remedy)
+        super().__init__(f"{field} = {_shown(value)}: {reason}", remedy=remedy)
 
 
 class PermanentError(FabmlError):

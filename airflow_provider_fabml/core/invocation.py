@@ -25,7 +25,6 @@ from airflow_provider_fabml.core.parse_settings import parse_settings
 from airflow_provider_fabml.core.settings import MODEL, PIPELINE, settings_to_wire
 
 if TYPE_CHECKING:
-
     from airflow_provider_fabml.core.uri import DatastoreUri
 
 # Resource names: azure-ai-ml's own pattern, 3 to 32 characters ("Manage and increase quotas").
@@ -109,6 +108,14 @@ def _endpoint_name(name: object) -> str:
 def _deployment_name(name: object) -> str | None:
     if name is None or name == "":
         return None
+    if name == "None":
+        raise UsageError(
+            rule="deployment-name-none",
+            field="deployment_name",
+            value=name,
+            reason="Jinja renders a missing value as the text 'None'",
+            remedy="check the template, or leave the name out for the endpoint's default",
+        )
     if not isinstance(name, str) or not _RESOURCE.match(name) or not 3 <= len(name) <= 32:
         raise UsageError(
             rule="deployment-name-form",

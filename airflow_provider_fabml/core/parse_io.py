@@ -7,6 +7,7 @@ activity and of the REST body, whose keys are matched case-insensitively as the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -182,7 +183,7 @@ def _fold_keys(field: str, value: Mapping[Any, Any], known: set[str]) -> dict[st
             raise UsageError(
                 rule="io-property-unknown",
                 field=f"{field}[{key!r}]",
-                value=item,
+                value=key,  # what stands under a name nobody knows may be a secret
                 reason="no input or output has such a property",
                 remedy="use JobInputType or JobOutputType with Uri (and Mode), or with Value",
             )
@@ -239,6 +240,14 @@ def _check_literal(field: str, literal: LiteralInput) -> LiteralInput:
             reason="the service takes a string, a number or a boolean",
             remedy="hand structured values over as a JSON string or as a file",
         )
+    if isinstance(literal.value, float) and not math.isfinite(literal.value):
+        raise UsageError(
+            rule="literal-not-finite",
+            field=f"{field}.value",
+            value=literal.value,
+            reason="JSON has no such number",
+            remedy="hand it over as text, or leave the input out",
+        )
     return literal
 
 
@@ -251,7 +260,7 @@ def _check_data(field: str, data: DataInput) -> None:
             reason="a URI is text",
             remedy="hand over the URI as a string",
         )
-    if data.mode is not None and data.mode not in MODES:
+    if data.mode is not None and not (isinstance(data.mode, str) and data.mode in MODES):
         raise UsageError(
             rule="io-mode-unknown",
             field=f"{field}.mode",

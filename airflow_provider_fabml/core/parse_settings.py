@@ -8,11 +8,14 @@ from typing import Any
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.settings import TABLE, Setting
+from airflow_provider_fabml.core.submission import INVOCATION_TAG
 
-_INTEGER = re.compile(r"\s*[+-]?\d+\s*\Z")
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*\Z")  # the service keeps 64 bits
 _ISO_SECONDS = re.compile(r"PT(\d+)S\Z", re.IGNORECASE)
 _TRUTH = {"true": True, "false": False}
 _LEVELS = {"info": "Info", "warning": "Warning", "debug": "Debug"}
+# The service keeps 50 tags a run; some are its own (up to five in the recordings), some ours.
+_MOST_TAGS = 38
 
 
 def _fold(name: object) -> str:
@@ -50,7 +53,7 @@ def parse_settings(settings: object) -> dict[str, Any]:
             raise UsageError(
                 rule="setting-unknown",
                 field=f"job_settings[{name!r}]",
-                value=value,
+                value=name,  # what stands under a name nobody knows may be a secret
                 reason="the service has no such setting, and would ignore it",
                 remedy=f"use one of {', '.join(known.name for known in TABLE)}",
             )
@@ -91,7 +94,7 @@ def _open(name: str, known: dict[str, str], value: object) -> list[tuple[object,
             raise UsageError(
                 rule="retry-setting-unknown",
                 field=f"job_settings[{name!r}][{key!r}]",
-                value=value[key],
+                value=key,
                 reason="retry settings are MaxRetries and Timeout (seconds)",
                 remedy="remove or rename it",
             )
@@ -164,12 +167,12 @@ def _text(row: Setting, field: str, value: Any) -> str:
 
 def _file_name(row: Setting, field: str, value: Any) -> str:
     name = _text(row, field, value)
-    if not name.strip() or name in {".", ".."} or re.search(r"[/\\\x00-\x1f]", name):
+    if not name.strip() or name in {".", ".."} or re.search(r"[/\\?#%\x00-\x1f]", name):
         raise UsageError(
             rule="output-file-name-form",
             field=field,
             value=value,
-            reason="it is one file name, no path",
+            reason="it is one file name: no path, and no ? # % that a URL would read otherwise",
             remedy="write e.g. predictions.csv, and put folders into output_root",
         )
     return name
@@ -189,16 +192,32 @@ def _level(row: Setting, field: str, value: Any) -> str:
 
 
 def _tags(_row: Setting, field: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or len(value) > 50:
+    if not isinstance(value, Mapping):
         raise UsageError(
             rule="tags-not-a-mapping",
             field=field,
             value=value,
-            reason="tags map at most 50 names to values",
+            reason="tags map names to values",
             remedy='write {"team": "risk"}',
+        )
+    if len(value) > _MOST_TAGS:
+        raise UsageError(
+            rule="tags-too-many",
+            field=field,
+            value=len(value),
+            reason=f"the service keeps 50 tags, its own and Airflow's included, so {_MOST_TAGS} are left",
+            remedy="drop some, or write several facts into one tag",
         )
     tags = {str(name): str(item) for name, item in value.items()}
     for name, item in tags.items():
+        if name.casefold() == INVOCATION_TAG:
+            raise UsageError(
+                rule="tag-reserved",
+                field=f"{field}[{name!r}]",
+                value=item,
+                reason="a job whose answer was lost is found again by this tag",
+                remedy="choose another name",
+            )
         if not 0 < len(name) <= 100 or len(item) > 1000:
             raise UsageError(
                 rule="tag-too-long",
