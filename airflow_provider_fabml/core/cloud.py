@@ -7,8 +7,9 @@ another one for China, hence the connection field ``ml_audience``).
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.http import ARM, ML
@@ -71,15 +72,40 @@ AZURE_CLOUDS: dict[str, Cloud] = {
 
 def trusted(url: str, cloud: Cloud) -> bool:
     """Whether a token of this cloud may be sent to ``url``: https, and a host the cloud names."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or parts.username is not None or not parts.hostname:
+    place = _place(url)
+    if place is None:
         return False
-    if parts.netloc.casefold() == urlsplit(cloud.resource_manager).netloc.casefold():
+    if place == _place(cloud.resource_manager):
         return True
     suffixes = [s for s in (cloud.endpoint_suffix, cloud.api_suffix) if s]
-    names = (parts.netloc.casefold(), parts.hostname.casefold())
-    if any(names[1].endswith(suffix) for suffix in suffixes):
-        return parts.port in (None, 443)
+    if any(place[0].endswith(suffix) for suffix in suffixes):
+        return place[1] == 443
+    return _allowed(place, cloud)
+
+
+def _place(url: str) -> tuple[str, int] | None:
+    """Host and port of an https URL that every reader takes apart alike, else None.
+
+    A backslash, a blank or a letter outside ASCII is where two parsers find two different hosts.
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme != "https" or "@" in parts.netloc or not parts.hostname:
+        return None
+    return parts.hostname.casefold(), parts.port or 443
+
+
+def _split(url: str) -> SplitResult | None:
+    if not re.fullmatch(r"[!-\[\]-~]+", url):
+        return None
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _allowed(place: tuple[str, int], cloud: Cloud) -> bool:
+    names = (place[0], f"{place[0]}:{place[1]}")
     return any(_matches(name, host.casefold()) for name in names for host in cloud.hosts)
 
 
@@ -98,16 +124,22 @@ def scoring_url(uri: object, endpoint_name: str, cloud: Cloud) -> str:
             f"endpoint {endpoint_name!r} has no scoring URI",
             remedy="wait until its provisioning state is Succeeded, or deploy it again",
         )
-    host = (urlsplit(uri).hostname or "").casefold()
-    inference = bool(cloud.endpoint_suffix) and host.endswith(cloud.endpoint_suffix)
-    foreign = inference and not host.startswith(f"{endpoint_name.casefold()}.")
-    if foreign or not trusted(uri, cloud):
+    if not trusted(uri, cloud) or not _serves(uri, endpoint_name, cloud):
         raise PermanentError(
             f"endpoint {endpoint_name!r} names the scoring URI {uri!r}, whose host does not belong to "
             f"{cloud.name}; no token was sent",
             remedy="if the host is yours, add it to the connection's allowed_hosts",
         )
     return uri
+
+
+def _serves(uri: str, endpoint_name: str, cloud: Cloud) -> bool:
+    place = _place(uri)
+    if place is None or not cloud.endpoint_suffix:
+        return place is not None
+    if place[0].endswith(cloud.endpoint_suffix):
+        return place[0].startswith(f"{endpoint_name.casefold()}.")
+    return _allowed(place, cloud)
 
 
 def api_url(url: object, cloud: Cloud) -> str:
