@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+# A duration as .NET writes it: "PT30S", and "PT1M" for 60 seconds.
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.IGNORECASE)
+
 # setting -> places, first found wins: a path below the job's properties, or a name in
 # `azureml.parameters` (written with a leading "$").
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -54,14 +57,15 @@ def compare(settings: Mapping[str, Any], *properties: Mapping[str, Any]) -> list
     """The settings that the job contradicts or is silent about; those it confirms are left out.
 
     ``properties`` are the ``properties`` objects of the invoke answer and of the job, whichever are
-    at hand; the first that tells of a setting counts.
+    at hand, in the order they were read; the last that tells of a setting counts, since the first
+    answer may only repeat the request.
     """
     findings = []
     for name, sent in settings.items():
         told = [_observe(name, one) for one in properties]
         observed = [value for value in told if value is not None]
-        if not any(_same(sent, value) for value in observed):
-            findings.append(Finding(name, sent, observed[0] if observed else None))
+        if not observed or not _same(sent, observed[-1]):
+            findings.append(Finding(name, sent, observed[-1] if observed else None))
     return findings
 
 
@@ -92,9 +96,10 @@ def _parameter(properties: Mapping[str, Any], name: str) -> Any:
 
 def _at(properties: Mapping[str, Any], place: str) -> Any:
     parent, _, leaf = place.partition(".")
+    told = properties.get(parent)
     if not leaf:
-        return properties.get(parent)
-    return (properties.get(parent) or {}).get(leaf)
+        return told
+    return told.get(leaf) if isinstance(told, Mapping) else None
 
 
 def _same(sent: Any, observed: Any) -> bool:
@@ -106,5 +111,8 @@ def _same(sent: Any, observed: Any) -> bool:
 def _plain(value: Any) -> str:
     """Numbers, booleans and durations as the service writes them as text."""
     text = str(value).strip()
-    duration = re.fullmatch(r"PT(\d+)S", text)
-    return (duration.group(1) if duration else text).casefold()
+    duration = _DURATION.match(text)
+    if duration is None or not any(duration.groups()):
+        return text.casefold()
+    parts = zip(duration.groups("0"), (86400, 3600, 60, 1), strict=True)
+    return str(sum(int(count) * seconds for count, seconds in parts))
