@@ -178,6 +178,7 @@ class Submitter:
             kind=target.kind,
             outputs={n: {"type": type_name(o), "uri": o.uri} for n, o in outputs.items()},
             intended_at=self._now().isoformat(),
+            own_place=not any(o.uri for o in invocation.outputs.values()),
         )
         self._store.save(record.to_json())
         return self._post(record, target, outputs)

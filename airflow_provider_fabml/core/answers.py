@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ from airflow_provider_fabml.core.errors import PermanentError, TransientError
 if TYPE_CHECKING:
     from airflow_provider_fabml.core.http import Response
 
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+# 499: a gateway in front of the service gave up. 501 and 505 say "never".
+_TRANSIENT = frozenset({408, 425, 429, 499, *range(500, 600)}) - {501, 505}
 _REMEDIES = {
     400: "read the message: the service says which value it refused",
     401: "check the connection's identity (tenant, client id, secret or certificate, its expiry) and "
@@ -35,6 +37,19 @@ def expect(response: Response, what: str, *allowed: int) -> Any:
             message, status=response.status, retry_after=retry_after(response.headers)
         )
     raise PermanentError(message, status=response.status, remedy=_REMEDIES.get(response.status))
+
+
+def expect_object(response: Response, what: str, *allowed: int) -> dict[str, Any]:
+    """The JSON object of a good answer (see :func:`expect`).
+
+    A proxy's page with status 200 is no answer of the service: :class:`TransientError`.
+    """
+    body = expect(response, what, *allowed)
+    if not isinstance(body, Mapping):
+        raise TransientError(
+            f"{what}: HTTP {response.status} without a JSON object", status=response.status
+        )
+    return dict(body)
 
 
 def error_text(body: Any) -> str:
@@ -62,7 +77,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     ):
         value = headers.get(name, "").strip()
         try:
-            return max(0.0, float(value) * scale)
+            seconds = float(value) * scale
         except ValueError:
             continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None

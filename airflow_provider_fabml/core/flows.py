@@ -7,15 +7,17 @@ Every flow raises :class:`~.errors.TransientError` or :class:`~.errors.Permanent
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_fabml.core.answers import expect
+from airflow_provider_fabml.core.answers import expect, expect_object
 from airflow_provider_fabml.core.cloud import Cloud, api_url, scoring_url
 from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
 from airflow_provider_fabml.core.failure import FailureReason, first_reason
-from airflow_provider_fabml.core.http import ANONYMOUS, ARM, ML, Flow, Request
+from airflow_provider_fabml.core.http import ANONYMOUS, ARM, ML, Flow, Request, Response
 from airflow_provider_fabml.core.job import JobView
 from airflow_provider_fabml.core.kind_rules import kind_of
+from airflow_provider_fabml.core.submission import invocation_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.workspace import Workspace
 
 MAX_PAGES = 1000
+# The service's own description of a batch job (recording ``job_get_running_2023-03``).
+_SUBMISSION = re.compile(
+    r"Pipeline submission for endpoint: (?P<endpoint>[^,]+), deployment: [^,]+\."
+)
 
 
 class Site(NamedTuple):
@@ -50,12 +56,12 @@ class Target(NamedTuple):
 
 def workspace(site: Site) -> Flow[dict[str, Any]]:
     """The workspace resource."""
-    return dict(expect((yield site.get()), f"reading workspace {site.workspace.name!r}"))
+    return expect_object((yield site.get()), f"reading workspace {site.workspace.name!r}")
 
 
 def endpoint(site: Site, name: str) -> Flow[dict[str, Any]]:
     """The endpoint resource."""
-    return dict(expect((yield site.get("batchEndpoints", name)), f"reading endpoint {name!r}"))
+    return expect_object((yield site.get("batchEndpoints", name)), f"reading endpoint {name!r}")
 
 
 def endpoints(site: Site) -> Flow[list[dict[str, Any]]]:
@@ -71,7 +77,7 @@ def deployments(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
 
 def datastore(site: Site, name: str) -> Flow[dict[str, Any]]:
     """The datastore resource (account, container; never its secrets)."""
-    return dict(expect((yield site.get("datastores", name)), f"reading datastore {name!r}"))
+    return expect_object((yield site.get("datastores", name)), f"reading datastore {name!r}")
 
 
 def target(
@@ -95,8 +101,34 @@ def target(
     if kind is None:
         answer = yield site.get("batchEndpoints", endpoint_name, "deployments", chosen)
         what = f"reading deployment {chosen!r} of endpoint {endpoint_name!r}"
-        kind = kind_of(expect(answer, what))
+        kind = kind_of(expect_object(answer, what))
     return Target(url, chosen, kind)
+
+
+def with_asset_ids(site: Site, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """The request with resource ids in place of ``azureml:<name>:<version>`` and ``…@latest``.
+
+    Only the newest version has to be asked for: one read each (specification, ``latestVersion``).
+    """
+    uris: dict[str, str] = {}
+    for name, entry in ((body.get("properties") or {}).get("inputData") or {}).items():
+        asset = short_asset(entry)
+        if asset is None:
+            continue
+        version = asset.version or (yield from _latest_version(site, asset))
+        uris[name] = asset.resource_id(site.workspace, version)
+    return replace_uris(body, uris) if uris else dict(body)
+
+
+def _latest_version(site: Site, asset: ShortAsset) -> Flow[str]:
+    what = f"reading asset {asset.name!r}"
+    told = expect((yield site.get(asset.collection, asset.name)), what)
+    version = (told.get("properties") or {}).get("latestVersion")
+    if not version:
+        raise PermanentError(
+            f"{what}: it has no latest version", remedy="write azureml:<name>:<version>"
+        )
+    return str(version)
 
 
 def invoke(
@@ -113,22 +145,27 @@ def invoke(
     request = Request("POST", to.scoring_url, ML, dict(body), headers, repeatable=False)
     response = yield request
     what = f"invoking deployment {to.deployment_name!r}"
+    if response.status == 429:
+        expect(response, what)
     try:
-        created = expect(response, what, 200, 201)
-        return JobView.from_body(created)
+        return _view(response, what, *range(200, 300))
     except TransientError as error:
-        if error.status == 429:
-            raise
-        raise AnswerLostError(str(error), status=error.status) from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise AnswerLostError(
-            f"{what}: HTTP {response.status} without a readable job name", status=response.status
-        ) from error
+        raise AnswerLostError(error.what, status=error.status) from error
 
 
 def job(site: Site, name: str) -> Flow[JobView]:
     """One job: a single read through the Resource Manager (recording ``job_get_running_2023-03``)."""
-    return JobView.from_body(expect((yield site.get("jobs", name)), f"reading job {name!r}"))
+    return _view((yield site.get("jobs", name)), f"reading job {name!r}")
+
+
+def _view(response: Response, what: str, *allowed: int) -> JobView:
+    body = expect_object(response, what, *allowed)
+    try:
+        return JobView.from_body(body)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise TransientError(
+            f"{what}: HTTP {response.status} without a readable job", status=response.status
+        ) from error
 
 
 def cancel(site: Site, name: str) -> Flow[bool]:
@@ -146,10 +183,12 @@ def cancel(site: Site, name: str) -> Flow[bool]:
 
 
 def jobs(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
-    """All pipeline jobs of the workspace that belong to the endpoint, newest page order unknown.
+    """All pipeline jobs of the workspace that may belong to the endpoint, in unknown order.
 
-    The Resource Manager's list has no filter by endpoint or time; a batch job's experiment is named
-    after its endpoint unless the caller named another.
+    The Resource Manager's list has no filter by endpoint or time. A batch job's experiment is named
+    after its endpoint unless the caller named another, and its description names the endpoint unless
+    the service took the caller's. So only a batch job that names another endpoint is left out: a
+    look-up that misses our own job would start a second one.
     """
     query = "listViewType=All&jobType=Pipeline"
     every = yield from _pages(site, site.get("jobs", query=query), "listing jobs")
@@ -158,15 +197,18 @@ def jobs(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
 
 def _belongs(item: Mapping[str, Any], endpoint_name: str) -> bool:
     properties = item.get("properties") or {}
-    told = f"endpoint: {endpoint_name}," in str(properties.get("description") or "")
-    return told or properties.get("experimentName") == endpoint_name
+    named = _SUBMISSION.fullmatch(str(properties.get("description") or ""))
+    if named:
+        return named["endpoint"].casefold() == endpoint_name.casefold()
+    batch = "azureml.deploymentname" in (properties.get("tags") or {})
+    return batch or bool(invocation_tag(item)) or properties.get("experimentName") == endpoint_name
 
 
 def api_host(site: Site) -> Flow[str]:
     """The region's service API, from the workspace's discovery URL."""
     properties = (yield from workspace(site)).get("properties") or {}
     url = api_url(properties.get("discoveryUrl"), site.cloud)
-    answer = expect((yield Request("GET", url, ANONYMOUS)), "reading service discovery")
+    answer = expect_object((yield Request("GET", url, ANONYMOUS)), "reading service discovery")
     return api_url(answer.get("api"), site.cloud)
 
 
@@ -179,17 +221,18 @@ def failure_reason(site: Site, api: str, job_name: str) -> Flow[FailureReason]:
     body = {"runId": job_name, "selectRunMetadata": True}
     own = yield Request("POST", site.workspace.history_url(api, "rundata"), ARM, body)
     what = f"reading the run of job {job_name!r}"
-    metadata = (expect(own, what) or {}).get("runMetadata") or {}
+    metadata = expect_object(own, what).get("runMetadata") or {}
     url = site.workspace.history_url(api, "runs", job_name, "children")
-    children = expect((yield Request("GET", url, ARM)), f"reading the child runs of {job_name!r}")
-    return first_reason(metadata, (children or {}).get("value") or [])
+    answer = yield Request("GET", url, ARM)
+    children = expect_object(answer, f"reading the child runs of {job_name!r}")
+    return first_reason(metadata, children.get("value") or [])
 
 
 def _pages(site: Site, first: Request, what: str) -> Flow[list[dict[str, Any]]]:
     items: list[dict[str, Any]] = []
     request = first
     for _ in range(MAX_PAGES):
-        body = expect((yield request), what)
+        body = expect_object((yield request), what)
         items.extend(body.get("value") or [])
         following = body.get("nextLink")
         if not following:

@@ -67,8 +67,11 @@ class JobView(NamedTuple):
         """Reads both shapes: ``services`` (job) and ``interactionEndpoints`` (invoke answer).
 
         The resource's ``name`` is the job's name; its ``id`` may lack the endpoint
-        (recording ``invoke_pipeline_component_2022-12``) and is never parsed.
+        (recording ``invoke_pipeline_component_2022-12``) and is never parsed. Raises
+        :class:`ValueError` for a body that names no job.
         """
+        if not body.get("name"):
+            raise ValueError("the answer names no job")
         properties = dict(body.get("properties") or {})
         services = properties.get("services") or properties.get("interactionEndpoints") or {}
         return cls(

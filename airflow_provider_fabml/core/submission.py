@@ -9,9 +9,9 @@ known                                       next step
 no record                                   ``Open``: attempt named by this try
 record of other inputs, or of before a      ``Open``, settling the attempt before
 Clear (raw ``max_tries`` differs)
-intent, but no handle (the answer was lost  ``LookUp`` by the attempt's own output URIs; one match:
-or the process died around the POST)        ``Adopt``; none after every page was read and the settle
-                                            window passed: ``Open``; anything else: ``Undecided``
+intent, but no handle (the answer was lost  ``LookUp`` by our tag and the attempt's output URIs: its
+or the process died around the POST)        job is adopted; none after every page was read and the
+                                            settle window passed: ``Open``; else ``Undecided``
 handle, status unknown                      ``Ask`` for the job
 handle, job ended Failed or Canceled        ``Open`` in a later try; in the same try the failure is
                                             the task's own
@@ -44,7 +44,8 @@ class Record(NamedTuple):
     """The state of the newest attempt, as kept in the task state store.
 
     ``outputs`` are the placed outputs (``{"score": {"type": "UriFile", "uri": …}}``), ``intended_at``
-    an ISO 8601 instant written before the POST, ``job`` the handle once it is known.
+    an ISO 8601 instant written before the POST, ``job`` the handle once it is known. ``own_place`` is
+    False where the caller gave an output's URI, so that other jobs may write to the same one.
     """
 
     attempt: int
@@ -57,6 +58,7 @@ class Record(NamedTuple):
     outputs: dict[str, Any]
     intended_at: str
     job: dict[str, Any] | None = None
+    own_place: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the task state store."""
@@ -105,16 +107,20 @@ Step: TypeAlias = Open | LookUp | Ask | Resume
 
 
 def next_step(record: Record | None, now: Situation, job_status: str | None = None) -> Step:
-    """What to do next; ``job_status`` is the job's status where it was just read."""
+    """What to do next; ``job_status`` is the job's status where it was just read.
+
+    A new attempt never takes the number of the one before, whose output folder is in use: where
+    templates rendered differently when the same try ran again, it takes the next.
+    """
     if record is None:
         return Open(now.try_number)
     if record.max_tries != now.max_tries or record.digest != now.digest:
-        return Open(now.try_number, before=record)
+        return Open(max(now.try_number, record.attempt + 1), before=record)
     if record.job is None:
         return LookUp(record)
     if job_status is None:
         return Ask(record)
-    if job_status in {FAILED, CANCELED} and record.attempt != now.try_number:
+    if job_status in {FAILED, CANCELED} and record.attempt < now.try_number:
         return Open(now.try_number)
     return Resume(record)
 
@@ -147,25 +153,40 @@ Found: TypeAlias = Adopt | WaitAndLookAgain | NotThere | Undecided
 def judge(record: Record, jobs: Sequence[Mapping[str, Any]], now: datetime) -> Found:
     """The verdict of a complete look-up: ``jobs`` are all jobs of the endpoint, in any order.
 
-    The fingerprint is the output URI, ours alone; our tag serves as well where the service stores
-    tags. A job with neither (the service keeps the URI for model deployments with an explicit output;
-    unknown for pipelines) that began after the intent could be ours, and then nothing is posted.
+    The fingerprint is our tag, where the service stores tags, and the output URI. A URI below the
+    attempt's own folder is ours alone; one that the caller gave may be another job's too, so time and
+    tag must agree. A job with neither mark (the service keeps the URI for model deployments with an
+    explicit output; unknown for pipelines) that began after the intent could be ours, and then nothing
+    is posted.
     """
-    wanted = {canonical(output["uri"]) for output in record.outputs.values()}
-    since = datetime.fromisoformat(record.intended_at) - CLOCK_SKEW
-    unmarked: list[str] = []
+    kin: dict[str, list[str]] = {_OURS: [], _SAME_PLACE: [], _UNCLEAR: [], _OTHER: []}
     for job in jobs:
-        marks, invocation = output_uris(job), invocation_tag(job)
-        if marks & wanted or invocation == record.invocation_id:
-            return Adopt(str(job["name"]))
-        if not marks and not invocation and _created(job) >= since:
-            unmarked.append(str(job["name"]))
-    if unmarked:
-        return Undecided(tuple(sorted(unmarked)))
+        kin[_kinship(record, job)].append(str(job["name"]))
+    if kin[_OURS]:
+        return Adopt(kin[_OURS][0])
+    candidates = kin[_SAME_PLACE] + kin[_UNCLEAR]
+    if kin[_SAME_PLACE] and len(candidates) == 1:
+        return Adopt(candidates[0])
+    if candidates:
+        return Undecided(tuple(sorted(candidates)))
     visible_by = datetime.fromisoformat(record.intended_at) + SETTLE_WINDOW
     if now < visible_by:
         return WaitAndLookAgain(min(5.0, (visible_by - now).total_seconds()))
     return NotThere()
+
+
+_OURS, _SAME_PLACE, _UNCLEAR, _OTHER = "ours", "same place", "unclear", "other"
+
+
+def _kinship(record: Record, job: Mapping[str, Any]) -> str:
+    marks, invocation, created = output_uris(job), invocation_tag(job), _created(job)
+    wanted = {canonical(output["uri"]) for output in record.outputs.values()}
+    intended = datetime.fromisoformat(record.intended_at)
+    if invocation == record.invocation_id or (record.own_place and marks & wanted):
+        return _OURS
+    if invocation or created < intended - CLOCK_SKEW or (marks and not marks & wanted):
+        return _OTHER
+    return _SAME_PLACE if marks and created >= intended else _UNCLEAR
 
 
 def invocation_tag(job: Mapping[str, Any]) -> str:
@@ -183,14 +204,12 @@ def output_uris(job: Mapping[str, Any]) -> set[str]:
     properties = job.get("properties") or {}
     told: list[Any] = []
     for block in (properties.get("outputData"), properties.get("outputs")):
-        told.extend((value or {}).get("uri") for value in (block or {}).values())
+        told.extend(value.get("uri") for value in (block or {}).values() if value)
     try:
-        parameters = json.loads(
-            (properties.get("properties") or {}).get("azureml.parameters") or "{}"
-        )
-        told.append(parameters.get("output_uri"))
+        bag = properties.get("properties") or {}
+        told.append(json.loads(bag.get("azureml.parameters") or "{}").get("output_uri"))
     except (ValueError, AttributeError):
-        pass
+        pass  # parameters of another form tell no URI
     return {canonical(uri) for uri in told if isinstance(uri, str) and uri}
 
 
