@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 30
-# The SDK logs each request at INFO, in a dozen lines: under a name of its own it can be asked for.
-HTTP_LOG = "airflow_provider_fabml.storage_http"
-_QUIET = logging.getLogger(HTTP_LOG)
 
 
 class BlobFacts(NamedTuple):
@@ -71,11 +67,15 @@ def client_arguments(
 ) -> dict[str, Any]:
     """Give the keywords of `BlobServiceClient`, equal in both worlds.
 
-    Few retries: a poller looks again anyway, and the SDK's own wait for a dead host is 80 s.
+    Few and short retries: a poller looks again anyway, and the SDK's own wait for a dead host is
+    80 s (15 s before its first retry).
     """
     quiet_azure_loggers()
     arguments: dict[str, Any] = {
         "retry_total": retry_total,
+        "initial_backoff": 1,
+        "increment_base": 2,
+        "random_jitter_range": 1,
         "connection_timeout": CONNECT_TIMEOUT,
         "read_timeout": READ_TIMEOUT,
     }

@@ -67,11 +67,14 @@ class OneLakeStorageHook(BaseHook):
         settings = self.get_settings()
         return resolve(path, settings.mapping, default_endpoint=settings.endpoint, field=field)
 
-    def get_client(self) -> StorageClient:
-        """A client for blocking code; use it in a `with`."""
+    def get_client(self, *, retry_total: int = 2) -> StorageClient:
+        """A client for blocking code; use it in a `with`.
+
+        :param retry_total: retries of one request within seconds; a poller needs few.
+        """
         from airflow_provider_fabml.clients.storage import StorageClient
 
-        return StorageClient(self.get_settings())
+        return StorageClient(self.get_settings(), retry_total=retry_total)
 
     def get_conn(self) -> StorageClient:
         """The same as `get_client`, under the name every hook has."""
