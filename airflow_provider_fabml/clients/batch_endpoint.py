@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
 from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
 from airflow_provider_fabml.core import flows
+from airflow_provider_fabml.core.assets import with_asset_ids
+from airflow_provider_fabml.core.errors import AnswerLostError, NotSentError
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
@@ -60,9 +62,19 @@ class BatchEndpointClient:
 
         Raises :class:`~..core.errors.AnswerLostError` when a job may exist without our knowing.
         """
+        ready = self._with_asset_ids(body)
         return self._sender.run(
-            flows.invoke(target, body, deployment_name=deployment_name, invocation_id=invocation_id)
+            flows.invoke(
+                target, ready, deployment_name=deployment_name, invocation_id=invocation_id
+            )
         )
+
+    def _with_asset_ids(self, body: dict[str, Any]) -> dict[str, Any]:
+        """An answer lost here is a lost read: the POST has not been sent."""
+        try:
+            return self._sender.run(with_asset_ids(self.site, body))
+        except AnswerLostError as error:
+            raise NotSentError(error.what) from error
 
     def get_job(self, job_name: str) -> JobView:
         """One job, one request."""
