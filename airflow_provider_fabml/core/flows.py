@@ -105,32 +105,6 @@ def target(
     return Target(url, chosen, kind)
 
 
-def with_asset_ids(site: Site, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """The request with resource ids in place of ``azureml:<name>:<version>`` and ``…@latest``.
-
-    Only the newest version has to be asked for: one read each (specification, ``latestVersion``).
-    """
-    uris: dict[str, str] = {}
-    for name, entry in ((body.get("properties") or {}).get("inputData") or {}).items():
-        asset = short_asset(entry)
-        if asset is None:
-            continue
-        version = asset.version or (yield from _latest_version(site, asset))
-        uris[name] = asset.resource_id(site.workspace, version)
-    return replace_uris(body, uris) if uris else dict(body)
-
-
-def _latest_version(site: Site, asset: ShortAsset) -> Flow[str]:
-    what = f"reading asset {asset.name!r}"
-    told = expect((yield site.get(asset.collection, asset.name)), what)
-    version = (told.get("properties") or {}).get("latestVersion")
-    if not version:
-        raise PermanentError(
-            f"{what}: it has no latest version", remedy="write azureml:<name>:<version>"
-        )
-    return str(version)
-
-
 def invoke(
     to: Target, body: Mapping[str, Any], *, deployment_name: str | None, invocation_id: str
 ) -> Flow[JobView]:
