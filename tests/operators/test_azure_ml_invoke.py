@@ -7,35 +7,11 @@ import uuid
 import pytest
 
 from airflow_provider_fabml import LiteralInput, UriFile, UriFolder
-from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+from tests.support.operators import ROOT, new_run, score
 from tests.support.scoring import Scoring
 from tests.support.task_runner import run_task, run_to_end
 
-ROOT = "azureml://datastores/trusted_blob/paths/endpoints"
 pytestmark = pytest.mark.azurite
-
-
-class Score(AzureMLInvokeBatchEndpointOperator):
-    """The operator with a trigger that looks at once: these deferrals have no scheduler to race."""
-
-    first_wait = 0.1
-
-
-def score(**changes):
-    """A new operator with the least it needs."""
-    keywords = {
-        "task_id": "score",
-        "endpoint_name": "heart-classifier",
-        "output_root": ROOT,
-        "storage_conn_id": "onelake_default",
-        "poll_interval": 1,
-    }
-    return Score(**{**keywords, **changes})
-
-
-def new_run() -> str:
-    """A run id that no other test has."""
-    return f"manual__{uuid.uuid4().hex[:12]}"
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -208,6 +208,7 @@ def run_task(
     next_method: str | None = None,
     next_kwargs: dict[str, Any] | None = None,
     reschedules: int = 0,
+    start_date: datetime = _STARTED,
     supervisor: Supervisor | None = None,
 ) -> TaskOutcome:
     """Run one phase of a task: from the start, or from `next_method` after a deferral.
@@ -234,6 +235,7 @@ def run_task(
             next_method=next_method,
             next_kwargs=serialize(next_kwargs) if next_kwargs is not None else None,
             reschedules=reschedules,
+            start_date=start_date,
         )
         state, message, error = run(ti, ti.get_template_context(), structlog.get_logger())
     return TaskOutcome(
@@ -260,6 +262,7 @@ def make_task_instance(
     next_method: str | None,
     next_kwargs: Any,
     reschedules: int,
+    start_date: datetime,
 ) -> Any:
     """Make the runtime task instance that the task runner gets from the API server."""
     from airflow.sdk import DAG
@@ -310,7 +313,7 @@ def make_task_instance(
         task=task,
         _ti_context_from_server=context,
         max_tries=max_tries,
-        start_date=_STARTED,
+        start_date=start_date,
         state="running",
     )
 
