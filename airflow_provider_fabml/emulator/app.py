@@ -122,10 +122,10 @@ def check_workspace(path: Mapping[str, str], service: Service) -> None:
 
 def _response(answer: Answer) -> Response:
     headers = {"X-Request-ID": str(uuid.uuid4()), **answer.headers}
+    if answer.text is not None:
+        return PlainTextResponse(answer.text, status_code=answer.status, headers=headers)
     if answer.body is NOTHING:
         return Response(status_code=answer.status, headers=headers)
-    if isinstance(answer.body, str):
-        return PlainTextResponse(answer.body, status_code=answer.status, headers=headers)
     return _json(answer.body, answer.status, headers)
 
 

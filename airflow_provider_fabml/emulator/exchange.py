@@ -53,11 +53,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a route answers: ``body`` is JSON unless it is text or NOTHING."""
+    """What a route answers: JSON, unless ``text`` is given or ``body`` is NOTHING."""
 
     body: Any = NOTHING
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
     delay: float = 0.0
     """Seconds the answer is held back after the work is done."""
 

@@ -36,7 +36,10 @@ class Fault(BaseModel):
     @field_validator("path")
     @classmethod
     def _is_expression(cls, path: str) -> str:
-        re.compile(path)
+        try:
+            re.compile(path)
+        except re.error as error:
+            raise ValueError(f"{path!r} is no regular expression: {error}") from None
         return path
 
     @model_validator(mode="after")

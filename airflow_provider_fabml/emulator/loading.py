@@ -58,7 +58,10 @@ def _explain(problem: Any) -> str:
     field = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
     remedy = _REMEDIES.get(problem["type"], "see emulator/README.md for the values it takes")
     secret = any(word in field for word in ("secret", "key"))
-    value = "(hidden)" if secret else repr(problem["input"])[:80]
+    given = problem["input"]
+    # A whole mapping may hold secrets, and says little about the mistake in it.
+    plain = not given or isinstance(given, str | int | float)
+    value = repr(given)[:80] if plain and not secret else "(not shown)"
     return f"  {field}: value {value}: {problem['msg']}; remedy: {remedy}"
 
 

@@ -64,9 +64,12 @@ class _Listener:
                 raise RuntimeError("the emulator's server ended before it was ready")
             self._thread.join(0.01)
 
-    def stop(self) -> None:
-        """Stop serving and wait for the thread."""
+    def end(self) -> None:
+        """Tell the server to stop."""
         self._server.should_exit = True
+
+    def wait(self) -> None:
+        """Wait until the server has stopped."""
         self._thread.join(timeout=10)
         self.socket.close()
 
@@ -130,7 +133,9 @@ class EmulatorServer:
     def stop(self) -> None:
         """Stop serving; every scoring process is killed."""
         for listener in self._listeners:
-            listener.stop()
+            listener.end()
+        for listener in self._listeners:
+            listener.wait()
         self.service.stop()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

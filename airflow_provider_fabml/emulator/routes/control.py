@@ -34,7 +34,7 @@ def _log(call: Call) -> Answer:
     found = call.service.store.run(call.path["run"])
     if found is None or found[1] is None:
         raise user_error(404, "There is no such log.", "NotFound")
-    return Answer(found[1].log)
+    return Answer(text=found[1].log)
 
 
 _ACTIONS: list[tuple[str, str, Callable[[Control, Call, Any], Any]]] = [
