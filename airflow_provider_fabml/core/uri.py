@@ -116,7 +116,7 @@ def _datastore(uri: str, parts: dict[str, str | None], field: str) -> DatastoreU
             field=field,
             value=redact(uri),
             reason="an azureml:// URI has no /providers/ part; Azure ML refuses this form",
-            remedy=f"write {fixed}",
+            remedy=f"write {redact(str(fixed))}",
         )
     if not (rest + "/").startswith("/paths/"):
         raise UsageError(
@@ -124,7 +124,7 @@ def _datastore(uri: str, parts: dict[str, str | None], field: str) -> DatastoreU
             field=field,
             value=redact(uri),
             reason="a datastore URI needs /paths/ between datastore and path",
-            remedy=f"write {fixed}",
+            remedy=f"write {redact(str(fixed))}",
         )
     return fixed._replace(path=_datastore_path(uri, rest[len("/paths/") :], field))
 
@@ -145,6 +145,6 @@ def _datastore_path(uri: str, path: str, field: str) -> str:
             value=redact(uri),
             reason="a datastore path is sent as written, so a percent escape would be part of the "
             "file's name",
-            remedy=f"write the plain characters: {unquote(path)}",
+            remedy=f"write the plain characters: {redact(unquote(path))}",
         )
     return check_segments(path, value=redact(uri), field=field)
