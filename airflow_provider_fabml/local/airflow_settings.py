@@ -60,7 +60,6 @@ def settings(home: Path, dags: Path, port: int, keys: AirflowSecrets) -> dict[st
         "API_AUTH__JWT_SECRET": keys.jwt_secret,
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
-        "USAGE_DATA_COLLECTION__ENABLED": "False",
         # Airflow 3.3.2 marks a task failed whose trigger fires within one executor heartbeat of
         # its deferral (apache/airflow#66374); local jobs are that quick.
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

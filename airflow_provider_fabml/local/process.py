@@ -142,12 +142,14 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def started_at(pid: int) -> float | None:
-    """Return when process *pid* was created (seconds since the epoch), None if there is none.
+    """Return when process *pid* was created (seconds since the epoch), None if there is
+    none or it has ended and only waits to be reaped.
 
     A process id is reused; the pair of id and creation time is not (psutil, "Process class").
     """
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return None if _is_zombie(process) else float(process.create_time())
     except psutil.NoSuchProcess:
         return None
 

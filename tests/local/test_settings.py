@@ -29,11 +29,10 @@ def test_every_start_has_its_own_secrets():
 
 
 def test_airflow_stays_on_loopback_and_in_its_folder():
-    """It listens on 127.0.0.1, tells nobody about itself, and writes below its home."""
+    """It listens on 127.0.0.1 and writes below its home."""
     env = settings(Path("/h"), Path("/d"), 1234, new_secrets())
     assert env["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:1234/execution/"
-    assert env["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
     assert env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "sqlite:////h/airflow.db"
     assert env["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == "/h/logs"
     assert "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS" not in env

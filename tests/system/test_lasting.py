@@ -137,7 +137,9 @@ def test_a_demo_that_fails_says_why(place, tmp_path):
     """A DAG that cannot be imported ends the demo with its traceback and exit code 1."""
     dags = tmp_path / "dags"
     dags.mkdir()
-    (dags / "score_heart.py").write_text("raise RuntimeError('no such provider')\n")
+    (dags / "score_heart.py").write_text(
+        "from airflow.sdk import dag\nraise RuntimeError('no such provider')\n"
+    )
     done = _run(place, "demo", "--dags", str(dags))
     assert done.returncode == 1
     assert "no such provider" in done.stdout
