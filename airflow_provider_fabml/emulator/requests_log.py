@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,12 +52,15 @@ def _claims(authorization: str) -> dict[str, Any]:
     return {name: claims[name] for name in _SHOWN_CLAIMS if name in claims}
 
 
+MOST = 20_000
+
+
 class RequestLog:
-    """A list that many threads may append to and read."""
+    """The newest requests (at most MOST); many threads may append and read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: list[LoggedRequest] = []
+        self._entries: deque[LoggedRequest] = deque(maxlen=MOST)
 
     def add(self, entry: LoggedRequest) -> None:
         """Append a request."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WORDS = ("mango", "island", "stoic", "energy", "blue", "store", "orange", "card", "affable", "key")
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """A child run: what really executes."""
 
@@ -42,7 +42,7 @@ class Run:
     display_name: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A batch job and the truth about it."""
 

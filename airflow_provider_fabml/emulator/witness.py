@@ -47,7 +47,10 @@ class Witness:
             await self._spoilt(fault, scope, body, send)
 
     def _log(self, scope: Scope, body: bytes) -> None:
-        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
         query = scope["query_string"].decode()
         entry = logged(scope["method"], scope["path"], query, headers, body)
         self._service.requests.add(entry)

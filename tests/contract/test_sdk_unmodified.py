@@ -26,7 +26,7 @@ pytestmark = [
 ROWS = "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal\n" + (
     "63,1,1,145,233,1,2,150,0,2.3,3,0,fixed\n67,1,4,160,286,0,2,108,1,1.5,2,3,normal\n"
 )
-FOLDER = "azureml://datastores/trusted_blob/paths/heart"
+FOLDER = "azureml://datastores/trusted_blob/paths/datasets/uci-heart-unlabeled"
 SCOPES = {
     "https://management.azure.com/.default": "https://management.azure.com",
     "https://ml.azure.com/.default": "https://ml.azure.com",
@@ -98,7 +98,7 @@ def emulator(azurite: Any, folder: Path, certificate: Path) -> Iterator[Emulator
         if not (container := blobs.get_container_client("trusted")).exists():
             container.create_container()
         for number in range(3):
-            name = f"heart/heart-{number}.csv"
+            name = f"datasets/uci-heart-unlabeled/heart-{number}.csv"
             container.upload_blob(name, ROWS.encode(), overwrite=True)
     with (
         EmulatorServer(served, storage=azurite) as server,
@@ -210,6 +210,18 @@ def test_an_invocation_scores_every_row(ml, emulator, azurite):
         lines = blob.download_blob().readall().decode().splitlines()
     assert len(lines) == 6
     assert {line.split(" ")[0] for line in lines} == {f"heart-{n}.csv" for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    "path", ["azureml:heart-unlabeled:1", "azureml:heart-unlabeled@latest", f"{FOLDER}/"]
+)
+def test_inputs_are_named_in_every_way_the_sdk_knows(ml, emulator, path):
+    """A data asset by version or label, and a folder with a slash, lead to the same files."""
+    from azure.ai.ml import Input
+
+    inputs = {"heart": Input(type="uri_folder", path=path)}
+    made = ml.batch_endpoints.invoke("heart-classifier", inputs=inputs)
+    assert emulator.control.wait(made.name) == "Completed"
 
 
 def test_a_pipeline_component_is_invoked(ml, emulator):

@@ -67,6 +67,12 @@ class Client:
         return self.ask("POST", f"{self.history}/rundata", body).json()["runMetadata"]
 
 
+@pytest.fixture
+def client_of() -> Callable[[EmulatorServer], Client]:
+    """Return what speaks HTTP to an emulator that a test started itself."""
+    return Client
+
+
 def one_endpoint(script: Path, container: str = "data", **deployment: Any) -> dict[str, Any]:
     """Return a workspace with one endpoint, ``scorer``, over one scoring script."""
     return {

@@ -55,6 +55,7 @@ def test_a_job_stays_running_while_its_work_goes_on():
     assert next_state("Running", None) is None
 
 
+@pytest.mark.azurite
 def test_a_manual_clock_moves_when_told(score, blobs):
     """Each advance is one state; the work is really done on the way."""
     client = score(clock="manual")
@@ -76,6 +77,7 @@ def test_children_appear_after_preparing(serve):
     assert [run["name"] for run in client.ask("GET", path).json()["value"]] == ["batchscoring"]
 
 
+@pytest.mark.azurite
 def test_a_timed_clock_takes_its_seconds_and_can_be_moved(score, blobs):
     """An hour of Preparing passes when the clock is advanced by an hour."""
     seconds = {"Preparing": 3600, "Queued": 0, "Finalizing": 0}

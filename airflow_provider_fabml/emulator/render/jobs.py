@@ -175,7 +175,9 @@ def arm_job(job: Job, workspace: Workspace, switches: Switches) -> dict[str, Any
     submission = (
         f"Pipeline submission for endpoint: {job.endpoint}, deployment: {job.deployment.name}."
     )
-    experiment = job.request.properties.get("experimentName", job.endpoint)
+    # The documentation has experimentName for pipeline component deployments only.
+    asked = job.request.properties if job.settings is None else {}
+    experiment = asked.get("experimentName", job.endpoint)
     kept = job.settings is None and job.request.outputs and switches.keeps_output_uri != "no"
     return {
         "id": f"{workspace.path}/jobs/{job.name}",
