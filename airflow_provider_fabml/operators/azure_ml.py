@@ -120,7 +120,8 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         on_timeout: str = "cancel",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Each entry of the result is an XCom of its own too, so that score.output["job_name"] works.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
         self.endpoint_name = endpoint_name
         self.inputs = inputs
         self.outputs = outputs

@@ -46,7 +46,8 @@ class UniformSensor(BaseSensorOperator):
     _connected: Any = None
 
     def __init__(self, *, deferrable: bool | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # Each entry of the result is an XCom of its own too: sensor.output["datastore_uri"] works.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
