@@ -10,19 +10,23 @@ and rebuilds those headers from its own call.
 from __future__ import annotations
 
 import contextvars
+import hashlib
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.clients.credentials import make_credential
 from airflow_provider_fabml.core.azure_ml_connection import CUSTOM
-from airflow_provider_fabml.core.http import ML
+from airflow_provider_fabml.core.http import ARM, ML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from azure.ai.ml import MLClient
+    from azure.core.credentials import AccessToken, TokenCredential
 
     from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
+    from airflow_provider_fabml.core.cloud import Cloud
 
 _REQUEST_ID = "repeatability_request-id"
 _DEPLOYMENT = "azureml-model-deployment"
@@ -57,7 +61,7 @@ def make_ml_client(connection: AzureMLConnection) -> MLClient:
     scope = connection.cloud.scope(ML)
     workspace = connection.workspace
     client = MLClient(
-        credential,
+        _Audiences(credential, connection.cloud),
         workspace.subscription_id,
         workspace.resource_group,
         workspace.name,
@@ -67,6 +71,22 @@ def make_ml_client(connection: AzureMLConnection) -> MLClient:
     )
     _remember_deployment(client.batch_endpoints)
     return client
+
+
+class _Audiences:
+    """The credential, asked for the audiences that the connection names.
+
+    For a cloud of one's own the SDK asks for ``{resource_manager}/.default``, whatever audience that
+    Resource Manager has (``arm_audience`` of the connection).
+    """
+
+    def __init__(self, credential: TokenCredential, cloud: Cloud) -> None:
+        self._credential = credential
+        self._scopes = {f"{cloud.resource_manager.rstrip('/')}/.default": cloud.scope(ARM)}
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token; azure-identity caches it by scope."""
+        return self._credential.get_token(*(self._scopes.get(s, s) for s in scopes), **options)
 
 
 def _cloud_keywords(connection: AzureMLConnection) -> dict[str, Any]:
@@ -87,7 +107,10 @@ def _cloud_keywords(connection: AzureMLConnection) -> dict[str, Any]:
         "storage_endpoint": "core.windows.net",
         "registry_discovery_endpoint": f"{cloud.resource_manager}/",
     }
-    return {**keywords, "cloud": "FabmlCustom", "cloud_metadata": metadata}
+    # The SDK keeps the first metadata it was given under a name, for the whole process.
+    facts = json.dumps(metadata, sort_keys=True).encode()
+    name = f"Custom{hashlib.sha256(facts).hexdigest()[:12]}"
+    return {**keywords, "cloud": name, "cloud_metadata": metadata}
 
 
 def _remember_deployment(operations: Any) -> None:

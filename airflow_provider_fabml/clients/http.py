@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_fabml import __version__
-from airflow_provider_fabml.clients.transport_errors import translate
+from airflow_provider_fabml.clients.transport_errors import translate, translate_token_error
 from airflow_provider_fabml.core.cloud import Cloud, api_url
 from airflow_provider_fabml.core.http import ANONYMOUS, Flow, Request, Response
 
@@ -90,6 +90,17 @@ def _response(request: Request, answer: Any) -> Response:
 
 
 @contextmanager
+def _token_errors() -> Iterator[None]:
+    """A request that got no token was not sent, however the talk with the issuer broke off."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise translate_token_error(error) from error
+
+
+@contextmanager
 def _translated(request: Request) -> Iterator[None]:
     """Errors of the transport become ours, which say what the caller should do."""
     from azure.core.exceptions import AzureError
@@ -105,14 +116,15 @@ class Sender:
 
     def __init__(self, credential: TokenCredential, cloud: Cloud, wire: Wire) -> None:
         from azure.core.pipeline import Pipeline
-        from azure.core.pipeline.policies import RetryPolicy
         from azure.core.pipeline.transport import RequestsTransport
+
+        from airflow_provider_fabml.clients.retry import BriefRetryPolicy
 
         self._credential, self._cloud = credential, cloud
         transport = RequestsTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = Pipeline(transport, once)
-        self._safe: Any = Pipeline(transport, [*safe, RetryPolicy(retry_total=_READ_RETRIES)])
+        self._safe: Any = Pipeline(transport, [*safe, BriefRetryPolicy(retry_total=_READ_RETRIES)])
 
     def run(self, flow: Flow[T]) -> T:
         """Send what the flow asks for until it returns its result."""
@@ -125,14 +137,15 @@ class Sender:
 
     def _send(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
+        prepared = _prepare(request, self._token(request), self._cloud)
         with _translated(request):
-            prepared = _prepare(request, self._token(request), self._cloud)
             return _response(request, pipeline.run(prepared).http_response)
 
     def _token(self, request: Request) -> str | None:
         if request.audience == ANONYMOUS:
             return None
-        return self._credential.get_token(self._cloud.scope(request.audience)).token
+        with _token_errors():
+            return self._credential.get_token(self._cloud.scope(request.audience)).token
 
     def close(self) -> None:
         """Close the connections and the credential."""
@@ -153,15 +166,16 @@ class AsyncSender:
 
     def __init__(self, credential: AsyncTokenCredential, cloud: Cloud, wire: Wire) -> None:
         from azure.core.pipeline import AsyncPipeline
-        from azure.core.pipeline.policies import AsyncRetryPolicy
         from azure.core.pipeline.transport import AioHttpTransport
+
+        from airflow_provider_fabml.clients.retry import AsyncBriefRetryPolicy
 
         self._credential, self._cloud = credential, cloud
         transport = AioHttpTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = AsyncPipeline(transport, once)
         self._safe: Any = AsyncPipeline(
-            transport, [*safe, AsyncRetryPolicy(retry_total=_POLL_RETRIES)]
+            transport, [*safe, AsyncBriefRetryPolicy(retry_total=_POLL_RETRIES)]
         )
 
     async def run(self, flow: Flow[T]) -> T:
@@ -175,8 +189,8 @@ class AsyncSender:
 
     async def _send(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
+        prepared = _prepare(request, await self._token(request), self._cloud)
         with _translated(request):
-            prepared = _prepare(request, await self._token(request), self._cloud)
             answer = (await pipeline.run(prepared)).http_response
             await answer.read()
             return _response(request, answer)
@@ -184,7 +198,8 @@ class AsyncSender:
     async def _token(self, request: Request) -> str | None:
         if request.audience == ANONYMOUS:
             return None
-        return (await self._credential.get_token(self._cloud.scope(request.audience))).token
+        with _token_errors():
+            return (await self._credential.get_token(self._cloud.scope(request.audience))).token
 
     async def close(self) -> None:
         """Close the connections and the credential (closing one does not close the other)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from airflow_provider_fabml.core import submission
@@ -58,6 +58,7 @@ class Plan(NamedTuple):
 
     ``stated_kind`` saves a request where the caller knows the deployment's kind. ``before_post`` is
     called with the placed outputs right before the intent is written; it raises to refuse.
+    ``settle_window`` is how long a job may stay out of lists after its answer was lost.
     """
 
     invocation: Invocation
@@ -68,6 +69,7 @@ class Plan(NamedTuple):
     description: str
     cancel_before: bool
     before_post: Callable[[Invocation, Mapping[str, JobOutput]], None]
+    settle_window: timedelta = submission.SETTLE_WINDOW
 
 
 class Submitted(NamedTuple):
@@ -97,6 +99,7 @@ class Submitter:
         self._client, self._store, self._plan = client, store, plan
         self._sleep, self._now = sleep, now
         self._lost = 0
+        self._lost_at: datetime | None = None
 
     def submit(self) -> Submitted:
         """The job of this attempt: found, resumed or newly started.
@@ -145,6 +148,11 @@ class Submitter:
                     remedy="look at them in the studio; then clear the task to start a new attempt, "
                     f"or cancel the one whose outputs are {_uris(record)}",
                 )
+            case _ if self._lost > _LOST_ANSWERS:
+                raise AnswerLostError(
+                    f"{self._lost} POSTs to endpoint {record.endpoint_name!r} were sent one after the "
+                    "other, each answer was lost, and none of them made a job"
+                )
             case _:
                 log.info("No job has the outputs of attempt %s; posting", record.attempt)
                 return self._open(record.attempt, None)
@@ -152,10 +160,15 @@ class Submitter:
     def _find(self, record: Record) -> submission.Found:
         while True:
             jobs = self._client.list_jobs(record.endpoint_name)
-            found = submission.judge(record, jobs, self._now())
+            found = submission.judge(record, jobs, self._now(), self._visible_by(record))
             if not isinstance(found, submission.WaitAndLookAgain):
                 return found
             self._sleep(found.seconds)
+
+    def _visible_by(self, record: Record) -> datetime:
+        """The window counts from the loss where this process saw it: a POST may take a minute."""
+        since = self._lost_at or datetime.fromisoformat(record.intended_at)
+        return since + self._plan.settle_window
 
     def _open(self, attempt: int, before: Record | None) -> Submitted:
         if before is not None:
@@ -192,8 +205,7 @@ class Submitter:
         except AnswerLostError as error:
             log.warning("%s", error)
             self._lost += 1
-            if self._lost > _LOST_ANSWERS:
-                raise
+            self._lost_at = self._now()
             return self._look_up(record)
         except (PermanentError, TransientError):
             self._store.forget()  # the service has refused or never seen it: there is no job
@@ -217,6 +229,9 @@ class Submitter:
                 wait = error.retry_after if error.retry_after is not None else 2.0**round_
                 log.warning("%s; it has not run, next POST in %.0f s", error, wait)
                 self._sleep(wait)
+                # The next POST is a new intent: a look-up counts its window from here.
+                record = record._replace(intended_at=self._now().isoformat())
+                self._store.save(record.to_json())
         raise AssertionError  # the last round returns or raises
 
     def _remember(self, record: Record, view: JobView, *, resumed: bool) -> Submitted:

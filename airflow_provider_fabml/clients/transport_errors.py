@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.core.errors import (
@@ -9,13 +10,12 @@ from airflow_provider_fabml.core.errors import (
     FabmlError,
     NotSentError,
     PermanentError,
-    TransientError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from azure.core.exceptions import AzureError, ClientAuthenticationError
+    from azure.core.exceptions import AzureError
 
 # Names rather than classes: requests, urllib3 and aiohttp are the transports' own business.
 # azure-core's ServiceRequestError alone proves nothing: aiohttp's "server disconnected" is one too.
@@ -26,34 +26,50 @@ _NEVER_CONNECTED = frozenset(
     }
 )  # fmt: skip
 
+_OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>:? ?")
+_UNSENT = "no token from Microsoft Entra ID"
+
 
 def translate(error: AzureError, what: str) -> FabmlError:
     """Our error for a failed exchange; ``what`` names the request without its query."""
-    from azure.core import exceptions
-
-    if isinstance(error, exceptions.ClientAuthenticationError):
-        return _authentication(error)
-    causes = list(_causes(error))
-    if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in causes):
-        return PermanentError(
-            f"{what}: the server's certificate is not signed by a trusted authority",
-            remedy="name your authority's certificates in the connection's ca_bundle",
-        )
-    if any(type(cause).__name__ in _NEVER_CONNECTED for cause in causes):
+    if untrusted_certificate(error):
+        return _untrusted(what)
+    if any(type(cause).__name__ in _NEVER_CONNECTED for cause in _causes(error)):
         return NotSentError(f"{what}: no connection ({_brief(error)})")
     return AnswerLostError(f"{what}: the connection broke before an answer came ({_brief(error)})")
 
 
-def _authentication(error: ClientAuthenticationError) -> FabmlError:
-    """No token. Entra's own trouble (429, 5xx) passes; a wrong secret does not."""
-    status = getattr(error.response, "status_code", None)
-    text = f"no token from Microsoft Entra ID: {_brief(error)}"
+def translate_token_error(error: AzureError) -> FabmlError:
+    """Our error for a request that was not sent because there was no token for it.
+
+    Entra's own trouble (no connection, 429, 5xx) passes; a wrong secret does not.
+    """
+    from azure.core.exceptions import ClientAuthenticationError
+
+    if untrusted_certificate(error):
+        return _untrusted(_UNSENT)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    text = f"{_UNSENT}: {_brief(error)}"
+    if not isinstance(error, ClientAuthenticationError):
+        return NotSentError(text)
     if status is not None and (status == 429 or status >= 500):
-        return TransientError(text, status=status)
+        return NotSentError(text, status=status)
     return PermanentError(
         text,
         status=status,
         remedy="check the connection's tenant, client id and secret or certificate, and their expiry",
+    )
+
+
+def untrusted_certificate(error: BaseException) -> bool:
+    """Whether the error comes from a TLS certificate that no trusted authority signed."""
+    return any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in _causes(error))
+
+
+def _untrusted(what: str) -> PermanentError:
+    return PermanentError(
+        f"{what}: the server's certificate is not signed by a trusted authority",
+        remedy="name your authority's certificates in the connection's ca_bundle",
     )
 
 
@@ -72,4 +88,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _brief(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    """The operating system's own words where there are some, else the error's first line."""
+    system = [one for one in _causes(error) if isinstance(one, OSError) and one.strerror]
+    words = [line for line in str(error).strip().splitlines() if line.strip()]
+    text = str(system[-1]) if system else (words or [type(error).__name__])[0]
+    return _OBJECT.sub("", text)[:300]

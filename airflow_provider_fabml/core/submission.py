@@ -150,8 +150,16 @@ class Undecided(NamedTuple):
 Found: TypeAlias = Adopt | WaitAndLookAgain | NotThere | Undecided
 
 
-def judge(record: Record, jobs: Sequence[Mapping[str, Any]], now: datetime) -> Found:
+def judge(
+    record: Record,
+    jobs: Sequence[Mapping[str, Any]],
+    now: datetime,
+    visible_by: datetime | None = None,
+) -> Found:
     """The verdict of a complete look-up: ``jobs`` are all jobs of the endpoint, in any order.
+
+    ``visible_by`` is when a job of the attempt is sure to be listed; the settle window after the
+    intent where it is not said.
 
     The fingerprint is our tag, where the service stores tags, and the output URI. A URI below the
     attempt's own folder is ours alone; one that the caller gave may be another job's too, so time and
@@ -169,7 +177,8 @@ def judge(record: Record, jobs: Sequence[Mapping[str, Any]], now: datetime) -> F
         return Adopt(candidates[0])
     if candidates:
         return Undecided(tuple(sorted(candidates)))
-    visible_by = datetime.fromisoformat(record.intended_at) + SETTLE_WINDOW
+    if visible_by is None:
+        visible_by = datetime.fromisoformat(record.intended_at) + SETTLE_WINDOW
     if now < visible_by:
         return WaitAndLookAgain(min(5.0, (visible_by - now).total_seconds()))
     return NotThere()
