@@ -46,18 +46,31 @@ def storage_error(error: AzureError, location: Location) -> FabmlError:
 
     400 to 404 are permanent, 408, 429, 5xx and a lost connection pass.
     """
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
 
     if isinstance(error, ClientAuthenticationError) and not getattr(error, "error_code", None):
+        # azure-identity 1.27 wraps a lost connection to the issuer into a refusal.
+        if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
+            return _connection_error(error.__cause__, "The token issuer")
         return _identity_error(error, location)
     if isinstance(error, HttpResponseError):
         return _http_error(error, location)
+    return _connection_error(error, location.endpoint)
+
+
+def _connection_error(error: Exception, where: str) -> FabmlError:
+    """Tell a certificate that is not trusted, which stays so, from a connection that failed."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return PermanentError(
-            f"The certificate of {location.endpoint} is not trusted here.",
+            f"The certificate of {where} is not trusted here.",
             remedy="Write the path of its CA certificates into the connection's ca_bundle.",
         )
-    what = f"{location.endpoint} could not be reached ({type(error).__name__})."
+    what = f"{where} could not be reached ({type(error).__name__})."
     return TransientError(what, remedy="Check host name, proxy and firewall if this lasts.")
 
 
