@@ -29,6 +29,9 @@ class Client:
         self.emulator = emulator
         self.ws = emulator.workspace.path
         self.history = f"/history/v1.0{self.ws}"
+        self._session = requests.Session()
+        self._session.trust_env = False  # REQUESTS_CA_BUNDLE would beat ``verify``
+        self._session.verify = str(emulator.ca_bundle)
 
     def token(self, audience: str, principal: int = 0, lifetime: int | None = None) -> str:
         """Return a token of the workspace's nth principal."""
@@ -42,10 +45,9 @@ class Client:
         token = options.pop("token", None) or self.token(audience)
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         data = {"data": body} if isinstance(body, str) else {"json": body}
-        return requests.request(
-            method, self.emulator.url + path, headers=headers, timeout=30,
-            verify=str(self.emulator.ca_bundle), **data, **options,
-        )  # fmt: skip
+        return self._session.request(
+            method, self.emulator.url + path, headers=headers, timeout=30, **data, **options
+        )
 
     def invoke(self, job: dict[str, Any], endpoint: str = "scorer", **options: Any):
         """Invoke an endpoint with ``properties``; return the answer."""
@@ -113,10 +115,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Client]]:
         server = {
             name: options.pop(name) for name in ("switches", "clock", "storage") if name in options
         }
-        changes = options.pop("workspace", {})
+        changes, also = options.pop("workspace", {}), options.pop("also", [])
         file = tmp_path / "score.py"
         file.write_text(textwrap.dedent(script), encoding="utf-8")
         workspace = one_endpoint(file, container, **options) | changes
+        workspace["endpoints"] = [*workspace["endpoints"], *also]
         running.append(EmulatorServer(workspace, **server).start())
         return Client(running[-1])
 

@@ -32,9 +32,7 @@ CONTINUE = "ComponentDeployment.Settings.continue_on_step_failure"
 @pytest.fixture
 def client(serve):
     """A workspace whose jobs stay where they are, with a component endpoint beside the scorer."""
-    first = serve(clock="manual")
-    endpoints = [found.model_dump(mode="json") for found in first.emulator.workspace.endpoints]
-    return serve(clock="manual", workspace={"endpoints": [*endpoints, COMPONENT]})
+    return serve(clock="manual", also=[COMPONENT])
 
 
 def output(kind: str = "UriFile", uri: str = FILE_OUT) -> dict:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_fabml.emulator import scorer_process
 from airflow_provider_fabml.emulator.scoring import Tally, mini_batches
 
 OUT = "azureml://datastores/data/paths/out/predictions.csv"
@@ -255,3 +261,26 @@ def test_many_invocations_at_once_each_get_their_own_output(score, blobs):
     assert {truth["state"] for truth in truths} == {"Completed"}
     assert len({truth["name"] for truth in truths}) == 20
     assert len([name for name in blobs.names() if name.startswith("many/")]) == 20
+
+
+def test_a_scoring_process_ends_when_its_emulator_is_gone(tmp_path):
+    """Though run() hangs, the process ends with its standard input (an emulator that was killed)."""
+    script = tmp_path / "score.py"
+    script.write_text("import time\ndef init(): pass\ndef run(mini_batch): time.sleep(600)\n")
+    ours, theirs = os.pipe()
+    driver = Path(scorer_process.__file__).with_name("driver.py")
+    process = subprocess.Popen(
+        [sys.executable, str(driver), str(script), str(theirs), "{}"],
+        stdin=subprocess.PIPE,
+        pass_fds=(theirs,),
+    )
+    os.close(theirs)
+    with os.fdopen(ours) as answers:
+        assert json.loads(answers.readline()) == {"ready": True}
+        request = json.dumps({"files": ["a"], "rows": str(tmp_path / "rows")}) + "\n"
+        process.stdin.write(request.encode())
+        process.stdin.flush()
+        time.sleep(0.2)
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
