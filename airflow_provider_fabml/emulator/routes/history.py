@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow_provider_fabml.emulator.errors import ServiceError, user_error
 from airflow_provider_fabml.emulator.exchange import Answer, Call, Handled
-from airflow_provider_fabml.emulator.render.runs import run_definition, run_metadata
+from airflow_provider_fabml.emulator.render.run_definition import run_definition
+from airflow_provider_fabml.emulator.render.runs import run_metadata
 from airflow_provider_fabml.emulator.routes.arm import WS
 
 HISTORY = f"/history/v1.0{WS}"
