@@ -73,7 +73,7 @@ def run_dag(stack: Stack, show: Show) -> Run:
     """Run the DAG on the scheduler; StackError with the failed task's log."""
     api = stack.airflow.api
     api.unpause(DAG_ID)
-    with show.step(f"Run the DAG {DAG_ID}"):
+    with show.step(f"Run the DAG {DAG_ID}", spinner=False):
         run_id = api.trigger(DAG_ID, CONF)
         state = _watch(stack, show, run_id)
     if state != "success":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.local.demo import CONF, DAG_ID, bring_up
@@ -13,8 +15,6 @@ from airflow_provider_fabml.local.stack import Stack
 from airflow_provider_fabml.local.state import State, load, save
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_provider_fabml.local.show import Show
 
 
@@ -80,6 +80,7 @@ def _tell(show: Show, state: State, environment: Path) -> None:
     show.say(f"\nAirflow    {state.url}   login {state.user} / {state.password}")
     show.say("Score the uploaded data:")
     show.say(f"  source {environment}")
-    show.say(f"  airflow dags unpause {DAG_ID}")
-    show.say(f"  airflow dags trigger {DAG_ID} --conf '{json.dumps(CONF)}'")
+    airflow = Path(sys.executable).with_name("airflow")
+    show.say(f"  {airflow} dags unpause {DAG_ID}")
+    show.say(f"  {airflow} dags trigger {DAG_ID} --conf '{json.dumps(CONF)}'")
     show.say("Stop it all: make down")

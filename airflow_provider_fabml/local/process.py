@@ -162,8 +162,10 @@ def end_tree(pid: int, *, grace: float) -> None:
     :param grace: seconds between the two signals.
     """
     family = _family(pid)
-    for process in family:
-        if process.pid == pid:
+    # The leader ends its children in its own order; without a leader each is asked.
+    leader = [process for process in family if process.pid == pid]
+    for process in leader or family:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     _, alive = psutil.wait_procs(family, timeout=grace)
     alive = list({*alive, *_family(pid)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ class Show:
         return time.monotonic() - self.began
 
     @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Show *what* with the seconds it took; a cross instead of a tick when it raises."""
+    def step(self, what: str, *, spinner: bool = True) -> Iterator[None]:
+        """Show *what* with the seconds it took; a cross instead of a tick when it raises.
+
+        :param spinner: False where the block shows a progress bar of its own.
+        """
         began = time.monotonic()
         try:
-            with self.console.status(what):
+            with self.console.status(what) if spinner else nullcontext():
                 yield
         except BaseException:
             self._line("[red]✗[/red]", what, time.monotonic() - began)
