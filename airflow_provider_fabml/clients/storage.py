@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_fabml.clients.storage_common import (
+    STORAGE_SCOPE,
     BlobFacts,
     Clock,
     Lines,
@@ -157,6 +158,8 @@ class StorageClient:
             self._identity = make_credential(
                 spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
             )
+            # Inside a request the SDK would repeat a refused identity as if it could pass.
+            self._identity.get_token(STORAGE_SCOPE)
         return self._identity
 
     def _blob(self, location: Location, path: str | None = None) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_fabml.clients.storage_common import (
+    STORAGE_SCOPE,
     BlobFacts,
     Clock,
     client_arguments,
@@ -89,16 +90,16 @@ class AsyncStorageClient:
                 return value
 
     def _service(self, location: Location) -> Any:
-        check_destination(self._settings, location)
         if location.endpoint not in self._services:
             from azure.storage.blob.aio import BlobServiceClient
 
             self._services[location.endpoint] = make_service(
-                BlobServiceClient, self._settings, location, self._credential(), self._arguments
+                BlobServiceClient, self._settings, location, self._identity, self._arguments
             )
         return self._services[location.endpoint]
 
-    def _credential(self) -> Any:
+    async def _sign_in(self) -> None:
+        """Make the credential; within a request the SDK would repeat a refused identity."""
         spec = self._settings.credential
         if spec is not None and self._identity is None:
             from airflow_provider_fabml.clients.credentials import make_async_credential
@@ -106,10 +107,12 @@ class AsyncStorageClient:
             self._identity = make_async_credential(
                 spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
             )
-        return self._identity
+            await self._identity.get_token(STORAGE_SCOPE)
 
     async def _answer(self, location: Location, request: Request) -> Answer:
+        check_destination(self._settings, location)
         with translated(location):
+            await self._sign_in()
             if isinstance(request, HeadBlob):
                 return await self._head(location, request.path)
             return await self._page(location, request)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 30
+# The one audience of storage in every cloud, OneLake included; azure-storage-blob asks for it too.
+STORAGE_SCOPE = "https://storage.azure.com/.default"
 
 
 class BlobFacts(NamedTuple):
