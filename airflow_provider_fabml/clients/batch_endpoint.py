@@ -5,13 +5,15 @@ Both are thin: what is asked and what an answer means stands once, in :mod:`~..c
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
 from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
 from airflow_provider_fabml.core import flows
 from airflow_provider_fabml.core.assets import with_asset_ids
-from airflow_provider_fabml.core.errors import AnswerLostError, NotSentError
+from airflow_provider_fabml.core.errors import AnswerLostError, NotSentError, PermanentError
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
@@ -20,12 +22,28 @@ if TYPE_CHECKING:
 
 
 def _wire(connection: AzureMLConnection) -> Wire:
-    return Wire(
+    """How the connection's hosts are reached. A CA bundle that cannot be used is told here once."""
+    wire = Wire(
         connection.connect_timeout,
         connection.read_timeout,
         connection.ca_bundle,
         connection.proxies,
     )
+    if isinstance(wire.verify, str):
+        try:
+            _load(Path(wire.verify))
+        except OSError as error:
+            raise PermanentError(
+                f"the CA bundle {wire.verify!r} cannot be used ({error.strerror or error})",
+                remedy="name a readable PEM file in the connection's ca_bundle or in REQUESTS_CA_BUNDLE",
+            ) from error
+    return wire
+
+
+def _load(roots: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    folder = roots.is_dir()
+    context.load_verify_locations(None if folder else roots, roots if folder else None)
 
 
 class BatchEndpointClient:
@@ -125,10 +143,13 @@ class AsyncBatchEndpointClient:
     """What a trigger needs of :class:`BatchEndpointClient`, for one event loop."""
 
     def __init__(self, connection: AzureMLConnection) -> None:
+        wire = _wire(connection)
+        # Also for the issuer: aiohttp does not read REQUESTS_CA_BUNDLE by itself.
+        roots = wire.verify if isinstance(wire.verify, str) else None
         credential = make_async_credential(
-            connection.identity, ca_bundle=connection.ca_bundle, proxies=connection.proxies
+            connection.identity, ca_bundle=roots, proxies=connection.proxies
         )
-        self._sender = AsyncSender(credential, connection.cloud, _wire(connection))
+        self._sender = AsyncSender(credential, connection.cloud, wire)
         self.site = flows.Site(connection.workspace, connection.cloud)
 
     async def get_job(self, job_name: str) -> JobView:

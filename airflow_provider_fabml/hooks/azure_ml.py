@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
@@ -47,6 +48,7 @@ class AzureMLBatchHook(BaseHook):
         super().__init__()
         self.azure_ml_conn_id = azure_ml_conn_id
         self._connection: AzureMLConnection | None = None
+        self._client: BatchEndpointClient | None = None
 
     def get_connection_value(self) -> AzureMLConnection:
         """The connection as a value. Raises :class:`UsageError` naming the field to mend."""
@@ -55,15 +57,19 @@ class AzureMLBatchHook(BaseHook):
 
             connection = self.get_connection(self.azure_ml_conn_id)
             self._connection = _parse(self.azure_ml_conn_id, connection)
-            for secret in self._connection.identity.secrets:
+            for secret in _secrets(self._connection):
                 mask_secret(secret)
         return self._connection
 
     async def aget_connection_value(self) -> AzureMLConnection:
         """The connection as a value, for a trigger."""
         if self._connection is None:
+            from airflow.sdk.log import amask_secret
+
             connection = await self.aget_connection(self.azure_ml_conn_id)
             self._connection = _parse(self.azure_ml_conn_id, connection)
+            for secret in _secrets(self._connection):
+                await amask_secret(secret)
         return self._connection
 
     def get_conn(self) -> MLClient:
@@ -76,10 +82,22 @@ class AzureMLBatchHook(BaseHook):
         return make_ml_client(self.get_connection_value())
 
     def get_client(self) -> BatchEndpointClient:
-        """The client operators use; use it in a ``with`` statement."""
+        """A client of the caller's own, as operators use; use it in a ``with`` statement."""
         from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
 
         return BatchEndpointClient(self.get_connection_value())
+
+    def _kept_client(self) -> BatchEndpointClient:
+        """The client of this hook's own methods: one set of connections and tokens for all calls."""
+        if self._client is None:
+            self._client = self.get_client()
+        return self._client
+
+    def close(self) -> None:
+        """Close the connections of this hook's own methods; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     async def aget_client(self) -> AsyncBatchEndpointClient:
         """The client triggers use; use it in an ``async with`` statement."""
@@ -113,16 +131,16 @@ class AzureMLBatchHook(BaseHook):
             job_settings=job_settings,
         )
         kind, invocation_id = parse_kind(deployment_kind), str(uuid.uuid4())
-        with self.get_client() as client:
-            target = client.target(endpoint_name, deployment_name, kind)
-            check_kind(invocation, target.kind)
-            placed = place_outputs(invocation, target.kind, "", 1)
-            view = client.invoke(
-                target,
-                request_body(invocation, placed, tags={}, description=None),
-                deployment_name=invocation.deployment_name,
-                invocation_id=invocation_id,
-            )
+        client = self._kept_client()
+        target = client.target(endpoint_name, deployment_name, kind)
+        check_kind(invocation, target.kind)
+        placed = place_outputs(invocation, target.kind, "", 1)
+        view = client.invoke(
+            target,
+            request_body(invocation, placed, tags={}, description=None),
+            deployment_name=invocation.deployment_name,
+            invocation_id=invocation_id,
+        )
         return JobHandle(
             job_name=view.name,
             endpoint_name=endpoint_name,
@@ -137,8 +155,7 @@ class AzureMLBatchHook(BaseHook):
 
     def get_job(self, job_name: str) -> JobView:
         """The job's status, studio link and properties: one request."""
-        with self.get_client() as client:
-            return client.get_job(job_name)
+        return self._kept_client().get_job(job_name)
 
     async def aget_job(self, job_name: str) -> JobView:
         """The job's status, studio link and properties: one request."""
@@ -147,8 +164,7 @@ class AzureMLBatchHook(BaseHook):
 
     def cancel_job(self, job_name: str) -> bool:
         """Ask for a cancellation without waiting for it; False when the job had ended."""
-        with self.get_client() as client:
-            return client.cancel_job(job_name)
+        return self._kept_client().cancel_job(job_name)
 
     async def acancel_job(self, job_name: str) -> bool:
         """Ask for a cancellation without waiting for it; False when the job had ended."""
@@ -157,29 +173,33 @@ class AzureMLBatchHook(BaseHook):
 
     def failure_reason(self, job_name: str) -> FailureReason:
         """Why a job failed: the child run's error first."""
-        with self.get_client() as client:
-            return client.failure_reason(job_name)
+        return self._kept_client().failure_reason(job_name)
 
     def list_endpoints(self) -> list[dict[str, Any]]:
         """All batch endpoints of the workspace, as the service describes them."""
-        with self.get_client() as client:
-            return client.list_endpoints()
+        return self._kept_client().list_endpoints()
 
     def list_deployments(self, endpoint_name: str) -> list[dict[str, Any]]:
         """All deployments of an endpoint, as the service describes them."""
-        with self.get_client() as client:
-            return client.list_deployments(endpoint_name)
+        return self._kept_client().list_deployments(endpoint_name)
 
     def test_connection(self) -> tuple[bool, str]:
         """Reads the workspace and its endpoints; says what to mend when that fails."""
         try:
-            with self.get_client() as client:
-                workspace = client.get_workspace()
-                count = len(client.list_endpoints())
+            client = self._kept_client()
+            workspace = client.get_workspace()
+            count = len(client.list_endpoints())
         except FabmlError as error:
             return False, str(error)
         name, region = workspace.get("name"), workspace.get("location")
         return True, f"Workspace {name!r} in {region} answers; it has {count} batch endpoints."
+
+
+def _secrets(connection: AzureMLConnection) -> list[str]:
+    """What must not be shown: the identity's secrets, and passwords inside proxy URLs."""
+    proxies = (connection.proxies or {}).values()
+    passwords = [urlsplit(url).password for url in proxies]
+    return [*connection.identity.secrets, *(word for word in passwords if word)]
 
 
 def _parse(conn_id: str, connection: Any) -> AzureMLConnection:
