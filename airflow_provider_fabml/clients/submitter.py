@@ -99,6 +99,7 @@ class Submitter:
         self._client, self._store, self._plan = client, store, plan
         self._sleep, self._now = sleep, now
         self._lost = 0
+        self._stored: Mapping[str, Any] | None = None
         self._lost_at: datetime | None = None
 
     def submit(self) -> Submitted:
@@ -106,8 +107,8 @@ class Submitter:
 
         Raises :class:`UsageError`, :class:`PermanentError` or :class:`TransientError`.
         """
-        stored = self._store.load()
-        record = Record.from_json(stored) if stored else None
+        self._stored = self._store.load()
+        record = Record.from_json(self._stored) if self._stored else None
         step = submission.next_step(record, self._plan.situation)
         match step:
             case submission.Ask(known):
@@ -193,10 +194,11 @@ class Submitter:
             intended_at=self._now().isoformat(),
             own_place=not any(o.uri for o in invocation.outputs.values()),
         )
-        self._store.save(record.to_json())
         return self._post(record, target, outputs)
 
     def _post(self, record: Record, target: Target, outputs: Mapping[str, JobOutput]) -> Submitted:
+        earlier, self._stored = self._stored, record.to_json()
+        self._store.save(record.to_json())
         invocation = self._plan.invocation
         tags = {**self._plan.tags, submission.INVOCATION_TAG: record.invocation_id}
         body = request_body(invocation, outputs, tags=tags, description=self._plan.description)
@@ -208,9 +210,17 @@ class Submitter:
             self._lost_at = self._now()
             return self._look_up(record)
         except (PermanentError, TransientError):
-            self._store.forget()  # the service has refused or never seen it: there is no job
+            self._go_back_to(earlier)  # the service has refused or never seen it: there is no job
             raise
         return self._remember(record, view, resumed=False)
+
+    def _go_back_to(self, earlier: Mapping[str, Any] | None) -> None:
+        """Forget the intent, not the attempt before: its number and its folder stay taken."""
+        self._stored = earlier
+        if earlier:
+            self._store.save(dict(earlier))
+        else:
+            self._store.forget()
 
     def _post_until_run(self, record: Record, target: Target, body: dict[str, Any]) -> JobView:
         """POST; again only where the service is known not to have run it (429, no connection)."""

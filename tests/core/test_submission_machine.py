@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -158,6 +158,10 @@ class Submission(RuleBasedStateMachine):
 
 
 Submission.TestCase.settings = settings(
-    deadline=None, max_examples=300, stateful_step_count=25, print_blob=True
+    deadline=None,
+    max_examples=300,
+    stateful_step_count=25,
+    print_blob=True,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )
 test_a_scoring_is_submitted_once = Submission.TestCase
