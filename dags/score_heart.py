@@ -39,7 +39,7 @@ with DAG(
         glob="*.csv",
         min_files=1,
         quiet_period=10,  # seconds without a change: whoever uploads has finished
-        poke_interval=15,
+        poke_interval=10,
         deferrable=True,
     )
     score = AzureMLInvokeBatchEndpointOperator(
@@ -56,7 +56,7 @@ with DAG(
         task_id="scored",
         azure_ml_conn_id="azure_ml_default",
         job=score.output,
-        poke_interval=15,
+        poke_interval=10,
         deferrable=True,
     )
     landed >> score >> scored

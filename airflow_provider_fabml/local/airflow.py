@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_fabml.local import airflow_database
 from airflow_provider_fabml.local.airflow_api import AirflowApi
 from airflow_provider_fabml.local.airflow_settings import (
     AirflowSecrets,
@@ -47,6 +48,7 @@ class AirflowProcesses:
         self.settings = settings(home, dags, self.port, self.secrets)
         self.api = AirflowApi(self.url, USER, self.secrets.password)
         self._migration = self._child("db-migrate", ["db", "migrate"], {})
+        self._database, self._database_ready = home / "airflow.db", False
         self.children: list[Child] = []
 
     @property
@@ -55,20 +57,28 @@ class AirflowProcesses:
         return f"http://127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
-        """Write the login and begin to make the database; does not wait for it."""
+        """Write the login and copy the database or begin to make it; does not wait for it."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(passwords_file(self.home), json.dumps({USER: self.secrets.password}))
-        self._migration.start()
+        self._database_ready = airflow_database.restore(self._database)
+        if not self._database_ready:
+            self._migration.start()
 
     def start(self, connections: Mapping[str, str]) -> None:
         """Finish the database and start the processes; does not wait until they are healthy.
 
         :param connections: ``AIRFLOW_CONN_*`` variables.
         """
-        if self._migration.wait(timeout=180) != 0:
-            raise StackError(self._migration.report("failed"))
+        self._finish_database()
         for name, command in PROCESSES.items():
             self.children.append(self._child(name, command, connections).start())
+
+    def _finish_database(self) -> None:
+        if self._database_ready:
+            return
+        if self._migration.wait(timeout=180) != 0:
+            raise StackError(self._migration.report("failed"))
+        airflow_database.keep(self._database)
 
     def wait_healthy(self, timeout: float = 120) -> None:
         """Return once all four report healthy; StackError with the log of one that ended."""

@@ -52,14 +52,15 @@ def run_demo(show: Show, dags: Path) -> None:
 
 def bring_up(stack: Stack, show: Show) -> Prepared:
     """Start the three servers, train the model, upload the files to be scored."""
-    with show.step("Start storage (Azurite)"):
+    with show.step("Start storage (Azurite; the first time npm ci)"):
         stack.start_storage()
-    with show.step("Train a model on one half of the breast cancer data"):
-        prepared = prepare(stack.model_dir, stack.folder / "csv")
     with show.step("Start Azure ML (emulator)"):
         stack.start_azure_ml()
     with show.step("Start Airflow: database"):
         stack.start_airflow()
+    # Airflow's processes take a while to serve: the data is made ready meanwhile.
+    with show.step("Train a model on one half of the breast cancer data"):
+        prepared = prepare(stack.model_dir, stack.folder / "csv")
     rows, files = len(prepared.labels), len(prepared.files)
     with show.step(f"Upload {rows} rows in {files} files to {CONTAINER}/{FOLDER}"):
         upload(stack.azurite.connection_string, prepared.files, FOLDER)

@@ -66,7 +66,7 @@ class Stack:
             client.create_container(CONTAINER)
 
     def start_azure_ml(self) -> Ready:
-        """Start the emulator over that storage; its model must lie in ``model_dir``."""
+        """Start the emulator over that storage; it looks into ``model_dir`` when it scores."""
         folder = self.folder / "emulator"
         storage = self.azurite
         workspace = write_workspace(
