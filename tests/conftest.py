@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.local.azurite import Azurite
 
-pytest_plugins = ["tests.support.scoring_fixtures"]
+pytest_plugins = ["support.scoring_fixtures"]
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 NO_SHARED = "../shared is not beside this checkout"

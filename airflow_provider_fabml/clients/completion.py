@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_fabml.core.errors import (
     FabmlError,
     JobNotCompletedError,
+    OutOfTimeError,
     OutputNotUsableError,
 )
 from airflow_provider_fabml.core.job import COMPLETED, JobHandle
 from airflow_provider_fabml.core.output_check import facts_to_json, refuse_output
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
     from airflow_provider_fabml.clients.data_checks import DataChecks
 
@@ -36,6 +39,27 @@ def result_of(
         log.info("No storage connection: the output of job %s is not checked", handle.job_name)
         return {**result, "checked_outputs": {}}
     return {**result, "checked_outputs": _checked(handle, checks)}
+
+
+def out_of_time(
+    handle: JobHandle, client: BatchEndpointClient, *, limit: timedelta | None, cancel: bool
+) -> OutOfTimeError:
+    """The error of a deadline that passed; the job is cancelled or left running, as asked."""
+    fate = _cancelled(handle, client) if cancel else "it was left running"
+    return OutOfTimeError(
+        f"job {handle.job_name} was {handle.status or 'in an unknown state'} when "
+        f"execution_timeout ({limit}) was about to pass; {fate}",
+        remedy="raise execution_timeout, or look at what the job waits for",
+        url=handle.studio_url or None,
+    )
+
+
+def _cancelled(handle: JobHandle, client: BatchEndpointClient) -> str:
+    try:
+        accepted = client.cancel_job(handle.job_name)
+    except FabmlError as error:
+        return f"its cancellation failed ({error})"
+    return "its cancellation was asked for" if accepted else "it ended meanwhile"
 
 
 def _explained(handle: JobHandle, client: BatchEndpointClient) -> JobNotCompletedError:

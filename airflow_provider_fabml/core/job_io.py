@@ -10,46 +10,49 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
+# Text, or a value of an upstream task that Airflow puts in its place before the task runs.
+Templated: TypeAlias = Any
+
 
 class UriFolder(NamedTuple):
     """A folder. As an output without ``uri`` it is placed below ``output_root``."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
 class UriFile(NamedTuple):
     """One file. As an output without ``uri`` it is placed below ``output_root``."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
 class MLTable(NamedTuple):
     """A folder with an MLTable definition (pipeline component deployments only)."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
 class MLFlowModel(NamedTuple):
     """A folder with an MLflow model."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
 class CustomModel(NamedTuple):
     """A model of any form."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
 class TritonModel(NamedTuple):
     """A folder with a Triton model repository."""
 
-    uri: str = ""
+    uri: Templated = ""
     mode: str | None = None
 
 
@@ -59,7 +62,7 @@ class LiteralInput(NamedTuple):
     Fabric calls it ``Literal``; the Python name does not clash with :data:`typing.Literal`.
     """
 
-    value: str | float | bool | None = None
+    value: Templated = None
 
 
 DataInput: TypeAlias = UriFolder | UriFile | MLTable | MLFlowModel | CustomModel | TritonModel

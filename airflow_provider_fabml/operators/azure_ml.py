@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
 
-from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, PermanentError
+from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.invocation import digest, fixed_outputs, parse_invocation
 from airflow_provider_fabml.core.job import JOB_XCOM_KEY, JobHandle, is_terminal
 from airflow_provider_fabml.core.kind_rules import parse_kind
 from airflow_provider_fabml.core.options import check_options, deadline_of
 from airflow_provider_fabml.core.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.readback import settings_not_taken
 from airflow_provider_fabml.core.run_identity import default_description, default_tags
 from airflow_provider_fabml.core.submission import Situation
 from airflow_provider_fabml.core.watch import OutOfTime
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
     from airflow_provider_fabml.clients.data_checks import DataChecks
     from airflow_provider_fabml.clients.submitter import Plan, Submitted
+    from airflow_provider_fabml.core.errors import OutOfTimeError
     from airflow_provider_fabml.core.invocation import Invocation
 
 
@@ -148,6 +148,8 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit once (or find the job of an earlier try), then wait as asked."""
+        from airflow_provider_fabml.clients.read_back import confirm
+
         with airflow_errors(), ExitStack() as stack:
             client = stack.enter_context(AzureMLBatchHook(self.azure_ml_conn_id).get_client())
             checks = stack.enter_context(data_checks(self.storage_conn_id, client))
@@ -155,7 +157,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             handle = submitted.handle
             context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
             self.log.info("Job %s: %s", handle.job_name, handle.studio_url)
-            handle = self._read_back(client, submitted)
+            handle = confirm(client, submitted, self._parse().settings, strict=self.strict_settings)
             if not self.wait_for_completion:
                 return handle.to_json()
             return self._wait(context, client, checks, handle)
@@ -218,26 +220,6 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         sleeper = self._sleeper
         return lambda seconds: sleeper.sleep(seconds, lambda: still_running(context["ti"]))
 
-    def _read_back(self, client: BatchEndpointClient, submitted: Submitted) -> JobHandle:
-        """Compare the settings that were sent with the job's own; give the handle of now."""
-        handle = submitted.handle
-        view = client.get_job(handle.job_name)
-        settings = self._parse().settings
-        lost, unknown = settings_not_taken(settings, *submitted.observed, view.properties)
-        for finding in unknown:
-            self.log.warning("Setting %s", finding)
-        for finding in lost:
-            self.log.error("Setting not taken: %s", finding)
-        if lost and self.strict_settings:
-            client.cancel_job(handle.job_name)
-            raise PermanentError(
-                f"job {handle.job_name} was cancelled: the service did not take "
-                f"{'; '.join(str(finding) for finding in lost)}",
-                remedy="set it on the deployment, or leave strict_settings out to be warned only",
-                url=handle.studio_url or None,
-            )
-        return handle._replace(status=view.status)
-
     def _wait(
         self,
         context: Context,
@@ -296,20 +278,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             raise
 
     def _out_of_time(self, client: BatchEndpointClient, handle: JobHandle) -> OutOfTimeError:
-        """The error of a deadline that passed; the job is cancelled or left, as asked."""
-        fate = "it was left running"
-        if self.on_timeout == "cancel":
-            try:
-                client.cancel_job(handle.job_name)
-                fate = "its cancellation was asked for"
-            except FabmlError as error:
-                fate = f"its cancellation failed ({error})"
-        return OutOfTimeError(
-            f"job {handle.job_name} was {handle.status or 'in an unknown state'} when "
-            f"execution_timeout ({self.execution_timeout}) was about to pass; {fate}",
-            remedy="raise execution_timeout, or look at what the job waits for",
-            url=handle.studio_url or None,
-        )
+        from airflow_provider_fabml.clients.completion import out_of_time
+
+        cancel = self.on_timeout == "cancel"
+        return out_of_time(handle, client, limit=self.execution_timeout, cancel=cancel)
 
     def _finish(
         self,

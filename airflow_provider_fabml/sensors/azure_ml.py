@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
 
@@ -51,7 +51,7 @@ class AzureMLBatchJobSensor(UniformSensor):
     def __init__(
         self,
         *,
-        job: str | Mapping[str, Any],
+        job: str | Mapping[str, Any] | XComArg,
         azure_ml_conn_id: str = AzureMLBatchHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,

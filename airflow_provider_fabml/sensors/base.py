@@ -126,9 +126,13 @@ class UniformSensor(BaseSensorOperator):
 
     def note(self, reason: str) -> None:
         """Keep why it is not ready for the timeout's text, and log it when it is new."""
-        if reason != self._reason:
+        if self.is_news(reason):
             self.log.info("Not ready: %s", reason)
         self._reason = reason
+
+    def is_news(self, reason: str) -> bool:
+        """Whether a reason is worth a line in the log."""
+        return reason != self._reason
 
     def _end(self, error: BaseException) -> NoReturn:
         """Fail, or skip under ``soft_fail`` and ``never_fail``, with the same words in every mode."""

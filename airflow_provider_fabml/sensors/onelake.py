@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue, conf
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    TaskDeferralTimeout,
-)
+from airflow.sdk import PokeReturnValue
 
 from airflow_provider_fabml.core.errors import TransientError
 from airflow_provider_fabml.core.landing import landing, same_reason, timeout_text
 from airflow_provider_fabml.core.location import check_path_shape
-from airflow_provider_fabml.core.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.core.readiness_rules import parse_rules, rules_are_final
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
+from airflow_provider_fabml.sensors.base import NET, UniformSensor
 from airflow_provider_fabml.triggers.onelake import OneLakeShortcutTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from airflow.sdk import Context
 
@@ -33,11 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.location import Location
     from airflow_provider_fabml.core.readiness import Rules
 
-# The framework's own timeout stays behind the trigger's deadline, for a triggerer that is down.
-_NET = timedelta(minutes=5)
 
-
-class OneLakeShortcutSensor(BaseSensorOperator):
+class OneLakeShortcutSensor(UniformSensor):
     """Waits for files to land in ADLS Gen2 or OneLake, and returns where and what they are.
 
     Directories, ``_temporary``, names that begin with ``_`` or ``.``, and 0-byte files never count.
@@ -68,7 +59,6 @@ class OneLakeShortcutSensor(BaseSensorOperator):
         "onelake_conn_id",
     )
     ui_color = "#d7ecf5"
-    first_wait: float = TRIGGER_FLOOR
 
     def __init__(
         self,
@@ -81,7 +71,6 @@ class OneLakeShortcutSensor(BaseSensorOperator):
         quiet_period: float | timedelta | str = 0,
         allow_empty_files: bool = False,
         onelake_conn_id: str = OneLakeStorageHook.default_conn_name,
-        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -93,11 +82,6 @@ class OneLakeShortcutSensor(BaseSensorOperator):
         self.quiet_period = quiet_period
         self.allow_empty_files = allow_empty_files
         self.onelake_conn_id = onelake_conn_id
-        if deferrable is None:
-            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
-        self.deferrable = deferrable
-        self._client: StorageClient | None = None
-        self._reason: str | None = None
         check_path_shape(path, field="path")
         if rules_are_final(self._rule_values()):
             self._rules()
@@ -109,68 +93,40 @@ class OneLakeShortcutSensor(BaseSensorOperator):
     def _rules(self) -> Rules:
         return parse_rules(**self._rule_values())
 
-    def execute(self, context: Context) -> Any:
-        """Wait as the mode says, with one client for all looks of this process."""
-        started = datetime.now(UTC)
-        try:
-            with airflow_errors(), self._new_client() as client:
-                self._client = client
-                if self.deferrable and self.timeout > self.first_wait:
-                    return self._look_or_defer(context, started)
-                return super().execute(context)
-        except AirflowSensorTimeout:
-            self._end(AirflowSensorTimeout(self._timeout_text(self._reason)))
-        except AirflowSkipException as skip:
-            # The base class skips with a text of its own and keeps the error as its cause.
-            self._end(skip.__cause__ or AirflowSensorTimeout(self._timeout_text(self._reason)))
-        except AirflowFailException as error:
-            self._end(error)
-        finally:
-            self._client = None
+    def connect(self) -> StorageClient:
+        """One client for all looks of this process."""
+        return OneLakeStorageHook(self.onelake_conn_id).get_client()
 
-    def poke(self, context: Context) -> PokeReturnValue:
+    def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once."""
-        with airflow_errors():
-            rules = self._rules()
-            location = OneLakeStorageHook(self.onelake_conn_id).resolve(self.path)
-            if self._client is not None:
-                return self._look(self._client, location, rules)
-            with self._new_client() as client:
-                return self._look(client, location, rules)
+        with airflow_errors(), self.connected_client() as client:
+            return self._look(client, self._location(), self._rules())
 
-    def _new_client(self) -> StorageClient:
-        return OneLakeStorageHook(self.onelake_conn_id).get_client(retry_total=1)
+    def _location(self) -> Location:
+        return OneLakeStorageHook(self.onelake_conn_id).resolve(self.path)
 
     def _look(self, client: StorageClient, location: Location, rules: Rules) -> PokeReturnValue:
         try:
             verdict = client.probe(location, rules)
         except TransientError as error:
-            self._note(str(error))
+            self.note(str(error))
             return PokeReturnValue(is_done=False)
         if verdict.ready:
             self.log.info("Ready: %s has %s", location.url, verdict.reason)
             return PokeReturnValue(is_done=True, xcom_value=landing(location, verdict))
-        self._note(verdict.reason)
+        self.note(verdict.reason)
         return PokeReturnValue(is_done=False)
 
-    def _note(self, reason: str) -> None:
-        """Keep the reason for the timeout's text, and log it when it is a new one."""
-        if not same_reason(reason, self._reason):
-            self.log.info("Not ready: %s", reason)
-        self._reason = reason
+    def is_news(self, reason: str) -> bool:
+        """Whether the reason differs from the last by more than the age of the newest file."""
+        return not same_reason(reason, self._reason)
 
-    def _look_or_defer(self, context: Context, started: datetime) -> Any:
-        found = self.poke(context)
-        if not found:
-            self._defer(deadline=started + timedelta(seconds=self.timeout))
-        return found.xcom_value
-
-    def _defer(self, *, deadline: datetime) -> NoReturn:
-        location = OneLakeStorageHook(self.onelake_conn_id).resolve(self.path)
+    def defer_until(self, deadline: datetime) -> NoReturn:
+        """Wait in the triggerer; the framework's timeout lies behind the trigger's deadline."""
         self.defer(
             trigger=OneLakeShortcutTrigger(
                 onelake_conn_id=self.onelake_conn_id,
-                location=location.to_json(),
+                location=self._location().to_json(),
                 rules=self._rules().to_json(),
                 deadline=deadline.isoformat(),
                 poke_interval=self.poke_interval,
@@ -178,38 +134,16 @@ class OneLakeShortcutSensor(BaseSensorOperator):
                 first_wait=self.first_wait,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + _NET,
+            timeout=timedelta(seconds=self.timeout) + NET,
         )
+        raise AssertionError  # defer() has raised
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return what the trigger found, or end as the other modes do."""
-        if event["status"] == "ready":
-            found: dict[str, Any] = event["landing"]
-            self.log.info("Ready: %s has %s files", found["uri"], found["count"])
-            return found
-        if event["status"] == "timeout":
-            raise AirflowSensorTimeout(self._timeout_text(event["reason"]))
-        raise AirflowFailException(event["message"])
+    def completed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return what the trigger found."""
+        found: dict[str, Any] = event["landing"]
+        self.log.info("Ready: %s has %s files", found["uri"], found["count"])
+        return found
 
-    def resume_execution(
-        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
-    ) -> Any:
-        """Resume, past the base class: it would replace the reason by a fixed text."""
-        try:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            reason = "the triggerer did not report before the deadline"
-            self._end(AirflowSensorTimeout(self._timeout_text(reason)))
-        except (AirflowSensorTimeout, AirflowFailException) as error:
-            self._end(error)
-
-    def _timeout_text(self, reason: str | None) -> str:
+    def timeout_text(self, reason: str | None) -> str:
+        """Which path, how long, and why it was not ready."""
         return timeout_text(self.path, self.timeout, reason)
-
-    def _end(self, error: BaseException) -> NoReturn:
-        """Fail, or skip under `soft_fail` and `never_fail`, with the same words in every mode."""
-        if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(str(error)) from error
-        if isinstance(error, AirflowException):
-            raise error
-        raise AirflowFailException(str(error)) from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class OneLakeShortcutTrigger(BaseTrigger):
     """Fires once when the data has landed, at the deadline, or when waiting cannot help.
 
-    The event is ``{"status": "ready", "landing": {...}}``, ``{"status": "timeout", "reason": ...}``
+    The event is ``{"status": "ready", "landing": {...}}``, ``{"status": "timeout", "message": ...}``
     or ``{"status": "error", "message": ...}``.
 
     :param onelake_conn_id: connection of type ``onelake`` or ``wasb``.
@@ -93,7 +93,7 @@ class OneLakeShortcutTrigger(BaseTrigger):
                 self.log.info("Not ready: %s", why)
             reason = why
             if left <= 0:
-                return {"status": "timeout", "reason": reason}
+                return {"status": "timeout", "message": reason}
             left = self._left()
             await asyncio.sleep(
                 pause(self.poke_interval, jitter=self.jitter, left=left, retry_after=retry_after)

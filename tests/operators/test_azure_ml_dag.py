@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.sdk import DAG, Asset, task
+from support.operators import ROOT, Score, new_run, score
+from support.task_runner import Supervisor, run_task, run_to_end
 
 from airflow_provider_fabml import LiteralInput, UriFolder
 from airflow_provider_fabml.core.errors import UsageError
-from tests.support.operators import ROOT, Score, new_run, score
-from tests.support.task_runner import Supervisor, run_task, run_to_end
 
 if TYPE_CHECKING:
-    from tests.support.scoring import Scoring
+    from support.scoring import Scoring
 
 
 @task
@@ -141,7 +141,7 @@ def test_choices_are_checked_when_the_dag_is_read(changes: dict, rule: str):
 
 def test_an_output_that_never_varies_is_warned_about(caplog, capsys):
     """A fixed output URI works once: said when the DAG is read."""
-    from tests.support.task_runner import captured_log
+    from support.task_runner import captured_log
 
     with captured_log() as log:
         score(outputs={"score": {"JobOutputType": "UriFile", "Uri": f"{ROOT}/p.csv"}})

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from support.operators import new_run, score
+from support.scoring import start_job
+from support.task_runner import Supervisor, run_task, run_to_end, supervised
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.triggers.azure_ml import AzureMLBatchJobTrigger
-from tests.support.operators import new_run, score
-from tests.support.scoring import start_job
-from tests.support.task_runner import Supervisor, run_task, run_to_end, supervised
 
 if TYPE_CHECKING:
-    from tests.support.scoring import Scoring
+    from support.scoring import Scoring
 
 pytestmark = pytest.mark.azurite
 

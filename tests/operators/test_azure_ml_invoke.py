@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from support.operators import ROOT, new_run, score
+from support.scoring import Scoring
+from support.task_runner import run_task, run_to_end
 
 from airflow_provider_fabml import LiteralInput, UriFile, UriFolder
-from tests.support.operators import ROOT, new_run, score
-from tests.support.scoring import Scoring
-from tests.support.task_runner import run_task, run_to_end
 
 pytestmark = pytest.mark.azurite
 

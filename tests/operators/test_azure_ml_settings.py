@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from support.operators import new_run, score
+from support.task_runner import run_task, run_to_end
 
 from airflow_provider_fabml import UriFolder
-from tests.support.operators import new_run, score
-from tests.support.task_runner import run_task, run_to_end
 
 if TYPE_CHECKING:
-    from tests.support.scoring import Scoring
+    from support.scoring import Scoring
 
 pytestmark = pytest.mark.azurite
 PIPELINE_SETTINGS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from support.scoring import Scoring, start_job
+from support.task_runner import run_to_end
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
-from tests.support.scoring import Scoring, start_job
-from tests.support.task_runner import run_to_end
 
 pytestmark = pytest.mark.azurite
 MODES = {

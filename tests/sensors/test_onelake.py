@@ -209,8 +209,8 @@ def test_an_outage_is_waited_out_in_every_mode(mode, tmp_path):
             service.create_container("lake").upload_blob("datasets/uci/a.csv", b"1")
         server.stop()
         with ThreadPoolExecutor() as operations:
-            operations.submit(lambda: time.sleep(4) or server.start())
-            outcome = run_to_end(sensor(timeout=45, **mode), connections=connection(server, "lake"))
+            operations.submit(lambda: time.sleep(9) or server.start())
+            outcome = run_to_end(sensor(timeout=58, **mode), connections=connection(server, "lake"))
 
     assert outcome.state == "success", outcome.error
     assert "could not be reached" in outcome.text

@@ -6,8 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.support.scoring import Scoring
+from support.scoring import Scoring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
