@@ -19,7 +19,11 @@ with DAG("typed", schedule=None):
     score = AzureMLInvokeBatchEndpointOperator(
         task_id="score",
         endpoint_name="heart-classifier",
-        inputs={"heart": UriFolder(landed.output["datastore_uri"]), "mode": LiteralInput(1.5)},
+        inputs={
+            # Airflow annotates .output as the base class, which it does not call indexable.
+            "heart": UriFolder(landed.output["datastore_uri"]),  # type: ignore[index]
+            "mode": LiteralInput(1.5),
+        },
         outputs={"score": UriFile()},
         output_root="azureml://datastores/trusted_blob/paths/endpoints",
         job_settings={"MiniBatchSize": "{{ params.n }}"},
