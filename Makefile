@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node demo up down status clean test lint format lock
+.PHONY: help setup node demo up down status clean test test-lowest bench lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,17 @@ status: setup ## say what `make up` left running
 
 test: setup node ## run all tests
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+test-lowest: setup node ## run the tests that need no running Airflow against the lowest versions allowed
+	@mkdir -p .local
+	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras --group test --no-header pyproject.toml -o .local/lowest.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .local/lowest
+	@$(BIN)/uv pip install --quiet --python .local/lowest/bin/python --requirement .local/lowest.txt
+	@$(BIN)/uv pip install --quiet --python .local/lowest/bin/python --no-deps --editable .
+	@.local/lowest/bin/pytest -q -m 'not system' tests/core tests/clients tests/hooks tests/operators tests/sensors
+
+bench: setup ## time what is claimed to be cheap
+	@$(BIN)/pytest -q -s tests/benchmarks
 
 lint: setup ## check format, rules, types and import directions
 	@$(BIN)/ruff format --check .
