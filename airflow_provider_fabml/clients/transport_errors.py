@@ -27,6 +27,7 @@ _NEVER_CONNECTED = frozenset(
 )  # fmt: skip
 
 _OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>:? ?")
+_MSAL_STATUS = re.compile(r"HTTP Error: (\d{3})\b")  # msal 1.34 throttled_http_client
 _UNSENT = "no token from Microsoft Entra ID"
 
 
@@ -44,13 +45,15 @@ def translate_token_error(error: AzureError) -> FabmlError:
 
     Entra's own trouble (no connection, 429, 5xx) passes; a wrong secret does not.
     """
-    from azure.core.exceptions import ClientAuthenticationError
+    from azure.core import exceptions
 
     if untrusted_certificate(error):
         return _untrusted(_UNSENT)
-    status = getattr(getattr(error, "response", None), "status_code", None)
     text = f"{_UNSENT}: {_brief(error)}"
-    if not isinstance(error, ClientAuthenticationError):
+    status, refused = _status(error), isinstance(error, exceptions.ClientAuthenticationError)
+    # azure-identity wraps what the network did into an authentication error of its own.
+    broken = (exceptions.ServiceRequestError, exceptions.ServiceResponseError)
+    if not refused or any(isinstance(cause, broken) for cause in _causes(error)):
         return NotSentError(text)
     if status is not None and (status == 429 or status >= 500):
         return NotSentError(text, status=status)
@@ -59,6 +62,13 @@ def translate_token_error(error: AzureError) -> FabmlError:
         status=status,
         remedy="check the connection's tenant, client id and secret or certificate, and their expiry",
     )
+
+
+def _status(error: BaseException) -> int | None:
+    """The issuer's HTTP status; msal tells it in the text of an error only."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    told = _MSAL_STATUS.search(str(error))
+    return int(told.group(1)) if told else status
 
 
 def untrusted_certificate(error: BaseException) -> bool:
