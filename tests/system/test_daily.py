@@ -77,7 +77,7 @@ def test_each_date_has_one_job_and_one_output(running, backfilled):
     assert len({job["job_name"] for job in jobs}) == len(DATES)
     said = {job["outputs"]["score"]["uri"].removeprefix(DATASTORE) for job in jobs}
     with _client(running) as client:
-        names = client.list_blob_names(name_starts_with=f"endpoints/{DAG_ID}/")
+        names = client.list_blob_names(name_starts_with=f"endpoints/{DAG_ID}/backfill__")
         written = {name for name in names if name.endswith("predictions.csv")}
     assert said == written
     assert len(said) == len(DATES)
