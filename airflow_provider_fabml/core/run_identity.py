@@ -82,7 +82,7 @@ def attempt_folder(identity: RunIdentity, attempt: int) -> str:
 
     Raises :class:`UsageError` for a partition key that is empty or the text ``None``.
     """
-    _refuse_empty_partition(identity.partition_key)
+    check_identity(identity)
     segments = [identity.dag_id, identity.partition_key, identity.run_id, identity.task_id]
     encoded = [encode_segment(segment) for segment in segments if segment is not None]
     if identity.map_index >= 0:
@@ -90,7 +90,9 @@ def attempt_folder(identity: RunIdentity, attempt: int) -> str:
     return "/".join([*encoded, str(attempt)])
 
 
-def _refuse_empty_partition(key: str | None) -> None:
+def check_identity(identity: RunIdentity) -> None:
+    """Refuse a partition key that is a missing one in disguise. Raises :class:`UsageError`."""
+    key = identity.partition_key
     if key is not None and key.strip() in {"", "None"}:
         raise UsageError(
             rule="partition-key-empty",

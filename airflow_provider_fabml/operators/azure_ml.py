@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
+from airflow.sdk.timezone import utcnow
 
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.invocation import digest, fixed_outputs, parse_invocation
@@ -151,13 +153,14 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         from airflow_provider_fabml.clients.read_back import confirm
 
         with airflow_errors(), ExitStack() as stack:
+            invocation = self._parse()  # a wrong call costs no request, not even a token
             client = stack.enter_context(AzureMLBatchHook(self.azure_ml_conn_id).get_client())
             checks = stack.enter_context(data_checks(self.storage_conn_id, client))
-            submitted = self._submit(context, client, checks)
+            submitted = self._submit(context, invocation, client, checks)
             handle = submitted.handle
             context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
             self.log.info("Job %s: %s", handle.job_name, handle.studio_url)
-            handle = confirm(client, submitted, self._parse().settings, strict=self.strict_settings)
+            handle = confirm(client, submitted, invocation.settings, strict=self.strict_settings)
             if not self.wait_for_completion:
                 return handle.to_json()
             return self._wait(context, client, checks, handle)
@@ -180,11 +183,15 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             self._sleeper.told_to_stop()
 
     def _submit(
-        self, context: Context, client: BatchEndpointClient, checks: DataChecks | None
+        self,
+        context: Context,
+        invocation: Invocation,
+        client: BatchEndpointClient,
+        checks: DataChecks | None,
     ) -> Submitted:
         from airflow_provider_fabml.clients.submitter import Submitter
 
-        plan = self._plan(context, self._parse(), checks)
+        plan = self._plan(context, invocation, checks)
         sleep = self._sleep_of(context)
         return Submitter(client, TaskMemory(context), plan, sleep=sleep).submit()
 
@@ -230,7 +237,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         deadline = self._deadline(context)
         if is_terminal(handle.status):  # never defer a finished job (D5)
             return self._finish(context, client, checks, handle)
-        if self.deferrable:
+        if self.deferrable and self._worth_deferring(deadline):
             self._defer(handle, deadline)
         outcome = self._wait_here(context, client, handle, deadline)
         if isinstance(outcome, OutOfTime):
@@ -240,6 +247,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     def _deadline(self, context: Context) -> datetime | None:
         start = context["ti"].start_date
         return deadline_of(start, self.execution_timeout) if start else None
+
+    def _worth_deferring(self, deadline: datetime | None) -> bool:
+        """Whether the trigger's first look would come before the deadline."""
+        return deadline is None or deadline - utcnow() > timedelta(seconds=self.first_wait)
 
     def _defer(self, handle: JobHandle, deadline: datetime | None) -> None:
         from airflow_provider_fabml.triggers.azure_ml import AzureMLBatchJobTrigger
@@ -272,9 +283,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 sleep=self._sleep_of(context),
             )
         except TaskEndedError:
+            from airflow_provider_fabml.clients.completion import cancelled
+
             if self.cancel_on_kill:
-                client.cancel_job(handle.job_name)
-                self.log.info("Asked to cancel job %s: the task was ended", handle.job_name)
+                self.log.info("Job %s: %s", handle.job_name, cancelled(handle, client))
             raise
 
     def _out_of_time(self, client: BatchEndpointClient, handle: JobHandle) -> OutOfTimeError:

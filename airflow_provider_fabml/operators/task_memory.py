@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from airflow_provider_fabml.core.run_identity import RunIdentity
+from airflow_provider_fabml.core.run_identity import RunIdentity, check_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,4 +45,6 @@ def identity_of(context: Context) -> RunIdentity:
     ti, run = context["ti"], context["dag_run"]
     map_index = ti.map_index if ti.map_index is not None else -1
     partition = getattr(run, "partition_key", None)
-    return RunIdentity(ti.dag_id, ti.run_id, ti.task_id, map_index, partition)
+    identity = RunIdentity(ti.dag_id, ti.run_id, ti.task_id, map_index, partition)
+    check_identity(identity)
+    return identity
