@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_fabml.hooks.form_fields import identity_fields, text_field
+
 
 def azure_ml_connection_form() -> dict[str, Any]:
     """The ``connection-types`` entry: Airflow reads it without importing the hook."""
@@ -25,9 +27,9 @@ def azure_ml_connection_form() -> dict[str, Any]:
             },
         },
         "conn-fields": {
-            "subscription_id": _text("Subscription ID"),
-            "resource_group": _text("Resource group"),
-            "workspace_name": _text("Workspace"),
+            "subscription_id": text_field("Subscription ID"),
+            "resource_group": text_field("Resource group"),
+            "workspace_name": text_field("Workspace"),
             "auth": {
                 "label": "Identity",
                 "description": "Who asks. 'default' is azure-identity's chain.",
@@ -43,11 +45,7 @@ def azure_ml_connection_form() -> dict[str, Any]:
                     "default": "default",
                 },
             },
-            "tenant_id": _text("Tenant ID"),
-            "certificate_path": _text("Certificate file", "PEM or PFX on the worker"),
-            "certificate_data": _secret("Certificate (PEM)"),
-            "certificate_password": _secret("Certificate password"),
-            "token_file": _text("Federated token file", "workload identity"),
+            **identity_fields(),
             "cloud": {
                 "label": "Cloud",
                 "schema": {
@@ -56,23 +54,14 @@ def azure_ml_connection_form() -> dict[str, Any]:
                     "default": "AzureCloud",
                 },
             },
-            "resource_manager_url": _text("Resource Manager URL", "cloud 'custom' only"),
-            "authority_host": _text("Token issuer", "https URL, cloud 'custom' only"),
-            "ml_audience": _text("ML token audience", "overrides the cloud's"),
-            "arm_audience": _text("ARM token audience", "cloud 'custom' only"),
-            "allowed_hosts": _text("Further hosts", "private endpoints that may see tokens"),
-            "ca_bundle": _text("CA bundle", "path of a PEM file"),
-            "connect_timeout": _text("Connect timeout (s)"),
-            "read_timeout": _text("Read timeout (s)"),
-            "proxies": _text("Proxies", "JSON, by scheme"),
+            "resource_manager_url": text_field("Resource Manager URL", "cloud 'custom' only"),
+            "authority_host": text_field("Token issuer", "https URL, cloud 'custom' only"),
+            "ml_audience": text_field("ML token audience", "overrides the cloud's"),
+            "arm_audience": text_field("ARM token audience", "cloud 'custom' only"),
+            "allowed_hosts": text_field("Further hosts", "private endpoints that may see tokens"),
+            "ca_bundle": text_field("CA bundle", "path of a PEM file"),
+            "connect_timeout": text_field("Connect timeout (s)"),
+            "read_timeout": text_field("Read timeout (s)"),
+            "proxies": text_field("Proxies", "JSON, by scheme"),
         },
     }
-
-
-def _text(label: str, description: str = "") -> dict[str, Any]:
-    field: dict[str, Any] = {"label": label, "schema": {"type": ["string", "null"]}}
-    return {**field, "description": description} if description else field
-
-
-def _secret(label: str) -> dict[str, Any]:
-    return {"label": label, "schema": {"type": ["string", "null"], "format": "password"}}

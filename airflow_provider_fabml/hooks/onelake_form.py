@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_fabml.hooks.form_fields import identity_fields, secret_field, text_field
+
 
 def onelake_connection_form() -> dict[str, Any]:
     """The ``connection-types`` entry: Airflow reads it without importing the hook."""
@@ -46,27 +48,16 @@ def onelake_connection_form() -> dict[str, Any]:
                     "default": "default",
                 },
             },
-            "mapping": _text(
+            "mapping": text_field(
                 "Mapping", "JSON list: which shortcut is which container and datastore"
             ),
-            "tenant_id": _text("Tenant ID"),
-            "client_id": _text("Client ID", "managed or workload identity"),
-            "sas_token": _secret("SAS token"),
-            "connection_string": _secret("Connection string"),
-            "certificate_path": _text("Certificate file", "PEM or PFX on the worker"),
-            "certificate_data": _secret("Certificate (PEM)"),
-            "certificate_password": _secret("Certificate password"),
-            "token_file": _text("Federated token file", "workload identity"),
-            "authority_host": _text("Token issuer", "https URL, national clouds and emulators"),
-            "ca_bundle": _text("CA bundle", "path of a PEM file"),
+            **identity_fields(),
+            "client_id": text_field("Client ID", "managed or workload identity"),
+            "sas_token": secret_field("SAS token"),
+            "connection_string": secret_field("Connection string"),
+            "authority_host": text_field(
+                "Token issuer", "https URL, national clouds and emulators"
+            ),
+            "ca_bundle": text_field("CA bundle", "path of a PEM file"),
         },
     }
-
-
-def _text(label: str, description: str = "") -> dict[str, Any]:
-    field: dict[str, Any] = {"label": label, "schema": {"type": ["string", "null"]}}
-    return {**field, "description": description} if description else field
-
-
-def _secret(label: str) -> dict[str, Any]:
-    return {"label": label, "schema": {"type": ["string", "null"], "format": "password"}}
