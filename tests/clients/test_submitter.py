@@ -1,0 +1,265 @@
+"""The submitter against a real service, with a clock of its own: one job, whatever breaks and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
+from airflow_provider_fabml.clients.submitter import Plan, Submitter
+from airflow_provider_fabml.core.azure_ml_connection import parse_azure_ml_connection
+from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
+from airflow_provider_fabml.core.invocation import digest, parse_invocation
+from airflow_provider_fabml.core.job_io import UriFolder
+from airflow_provider_fabml.core.run_identity import RunIdentity
+from airflow_provider_fabml.core.submission import SETTLE_WINDOW, Situation
+from airflow_provider_fabml.emulator import EmulatorServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POST = {"method": "POST", "path": r"/endpoints/[^/]+/jobs$"}
+ROOT = "azureml://datastores/trusted_blob/paths/out"
+
+
+class Crash(BaseException):
+    """The worker dies here."""
+
+
+class Store:
+    """A task state store; it can die before a save, and tells what the service knew at each one."""
+
+    def __init__(self, emulator: EmulatorServer) -> None:
+        self.value: dict[str, Any] | None = None
+        self.saves: list[tuple[bool, int]] = []
+        self.dies_at_save = 0
+        self._emulator = emulator
+
+    def load(self) -> dict[str, Any] | None:
+        """The record."""
+        return self.value
+
+    def save(self, value: dict[str, Any]) -> None:
+        """Keep a record, with whether it has a job and how many jobs there are."""
+        if self.dies_at_save == len(self.saves) + 1:
+            self.dies_at_save = 0
+            raise Crash
+        self.value = value
+        self.saves.append((value["job"] is not None, len(self._emulator.control.jobs())))
+
+    def forget(self) -> None:
+        """Drop the record."""
+        self.value = None
+
+
+class Clock:
+    """Time that passes when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.moment = datetime.now(UTC)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        """The instant."""
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.slept.append(seconds)
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def emulator() -> Iterator[EmulatorServer]:
+    """A workspace of the test's own; jobs stand still."""
+    with EmulatorServer(clock="manual") as server:
+        yield server
+
+
+@pytest.fixture
+def client(emulator: EmulatorServer) -> Iterator[BatchEndpointClient]:
+    """A client of the workspace."""
+    made = emulator.connection()
+    connection = parse_azure_ml_connection(
+        made["extra"], login=made["login"], password=made["password"], name="c"
+    )
+    with BatchEndpointClient(connection) as ours:
+        yield ours
+
+
+@pytest.fixture
+def store(emulator: EmulatorServer) -> Store:
+    """An empty store."""
+    return Store(emulator)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that starts now."""
+    return Clock()
+
+
+def submitter(
+    client: BatchEndpointClient,
+    store: Store,
+    clock: Clock,
+    *,
+    try_number: int = 1,
+    max_tries: int = 2,
+    cancel_before: bool = True,
+    folder: str = "heart",
+) -> Submitter:
+    """A try of one task instance."""
+    uri = f"azureml://datastores/trusted_blob/paths/{folder}"
+    invocation = parse_invocation(
+        endpoint_name="heart-classifier", inputs={"heart": UriFolder(uri)}, output_root=ROOT
+    )
+    plan = Plan(
+        invocation=invocation,
+        stated_kind=None,
+        identity=RunIdentity("a_dag", "manual__1", "score", -1, None),
+        situation=Situation(try_number, max_tries, digest(invocation)),
+        tags={},
+        description="a test",
+        cancel_before=cancel_before,
+        before_post=lambda _invocation, _outputs: None,
+    )
+    return Submitter(client, store, plan, sleep=clock.sleep, now=clock.now)
+
+
+def jobs(emulator: EmulatorServer) -> list[dict[str, Any]]:
+    """The truth about all jobs."""
+    return emulator.control.jobs()
+
+
+def test_the_intent_is_kept_before_and_the_handle_right_after(emulator, client, store, clock):
+    """Two saves: without a job before the POST, with its handle after it."""
+    done = submitter(client, store, clock).submit()
+    assert store.saves == [(False, 0), (True, 1)]
+    assert store.value["job"]["job_name"] == done.handle.job_name == jobs(emulator)[0]["name"]
+
+
+@pytest.mark.parametrize(("dies_at", "made"), [(1, 0), (2, 1)])
+def test_a_worker_that_dies_around_the_post_makes_one_job(
+    emulator, client, store, clock, dies_at, made
+):
+    """Before the intent: nothing happened. After the POST: the next try finds the job."""
+    store.dies_at_save = dies_at
+    with pytest.raises(Crash):
+        submitter(client, store, clock).submit()
+    assert len(jobs(emulator)) == made
+    done = submitter(client, store, clock, try_number=2).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+    assert done.resumed is bool(made)
+
+
+@pytest.mark.parametrize("order", ["newest_first", "oldest_first"])
+def test_the_look_up_reads_every_page(emulator, client, store, clock, order):
+    """The lost job lies among others, one on a page, in either order."""
+    for number in range(3):
+        submitter(client, Store(emulator), clock, folder=f"other-{number}").submit()
+    emulator.control.set_switches(page_size=1, list_order=order, stores_tags=False)
+    emulator.control.add_fault(**POST, when="after", drop=True)
+    done = submitter(client, store, clock, try_number=9).submit()
+    ours = [j for j in jobs(emulator) if "/score/9/" in str(j["request"])]
+    assert [job["name"] for job in ours] == [done.handle.job_name]
+    assert clock.slept == []
+
+
+def test_jobs_that_cannot_be_told_apart_are_named_and_nothing_is_posted(
+    emulator, client, store, clock
+):
+    """A service that keeps neither output URI nor tags: the candidates, and no guess."""
+    emulator.control.set_switches(stores_tags=False, keeps_output_uri="no")
+    emulator.control.add_fault(**POST, when="after", drop=True)
+    with pytest.raises(PermanentError, match="cannot be told") as caught:
+        submitter(client, store, clock).submit()
+    (only,) = jobs(emulator)
+    assert only["name"] in str(caught.value)
+    with pytest.raises(PermanentError, match="cannot be told"):
+        submitter(client, store, clock, try_number=2).submit()
+    assert len(jobs(emulator)) == 1
+
+
+def test_nothing_is_posted_again_before_the_window_has_passed(emulator, client, store, clock):
+    """A POST that was lost before the work: looks until the window ends, then one more."""
+    emulator.control.add_fault(**POST, drop=True)
+    submitter(client, store, clock).submit()
+    assert sum(clock.slept) == pytest.approx(SETTLE_WINDOW.total_seconds(), abs=0.5)
+    assert len(jobs(emulator)) == 1
+
+
+def test_the_window_counts_from_the_post_and_not_from_the_first_intent(
+    emulator, client, store, clock
+):
+    """After a long 429 the next POST is a new intent: its loss is waited for as long as any."""
+    emulator.control.add_fault(**POST, status=429, retry_after="600")
+    emulator.control.add_fault(**POST, status=503)
+    submitter(client, store, clock).submit()
+    assert clock.slept[0] == 600
+    assert sum(clock.slept[1:]) == pytest.approx(SETTLE_WINDOW.total_seconds(), abs=0.5)
+    assert len(jobs(emulator)) == 1
+
+
+def test_four_losses_end_the_try_and_are_remembered(emulator, client, store, clock):
+    """The try gives up after the fourth look-up; the record stays for the next try."""
+    emulator.control.add_fault(**POST, status=503, times=4)
+    with pytest.raises(AnswerLostError, match="4 POSTs"):
+        submitter(client, store, clock).submit()
+    assert store.value["job"] is None
+    done = submitter(client, store, clock, try_number=2).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+
+
+def test_the_last_loss_is_looked_up_too(emulator, client, store, clock):
+    """The fourth POST did its work: its job is found and not left alone."""
+    emulator.control.add_fault(**POST, status=503, times=3)
+    emulator.control.add_fault(**POST, status=503, when="after")
+    done = submitter(client, store, clock).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+
+
+def test_a_refusal_leaves_no_record(emulator, client, store, clock):
+    """400 says that there is no job, so the next try starts afresh."""
+    emulator.control.add_fault(**POST, status=400, body="no")
+    with pytest.raises(PermanentError, match="no"):
+        submitter(client, store, clock).submit()
+    assert store.value is None
+
+
+def test_throttled_without_end_is_the_retrys_business(emulator, client, store, clock):
+    """Five 429: waits that double, no job, no record, and an error that a retry may mend."""
+    emulator.control.add_fault(**POST, status=429, times=5)
+    with pytest.raises(TransientError, match="429"):
+        submitter(client, store, clock).submit()
+    assert (clock.slept, store.value, jobs(emulator)) == ([1, 2, 4, 8], None, [])
+
+
+def test_a_look_up_that_cannot_be_answered_decides_nothing(emulator, client, store, clock):
+    """While jobs cannot be listed nothing is posted; the record stays."""
+    emulator.control.add_fault(**POST, drop=True, when="after")
+    emulator.control.add_fault(method="GET", path="/jobs$", status=503, times=4)
+    with pytest.raises(TransientError, match="listing jobs"):
+        submitter(client, store, clock).submit()
+    assert (len(jobs(emulator)), store.value["job"]) == (1, None)
+    done = submitter(client, store, clock, try_number=2).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+def test_a_clear_settles_the_attempt_before(emulator, client, store, clock, cancel):
+    """A new attempt has a folder of its own; the old job is cancelled or left, as asked."""
+    first = submitter(client, store, clock).submit().handle
+    cleared = submitter(
+        client, store, clock, try_number=2, max_tries=3, cancel_before=cancel
+    ).submit()
+    assert cleared.handle.job_name != first.job_name
+    assert cleared.handle.outputs["score"]["uri"] == first.outputs["score"]["uri"].replace(
+        "/score/1/", "/score/2/"
+    )
+    if cancel:
+        emulator.control.wait(first.job_name, 10)
+    ended = emulator.control.job(first.job_name)["visible_state"]
+    assert (ended == "Canceled") is cancel
