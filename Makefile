@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node demo up down status clean test test-lowest bench lint format lock
+.PHONY: help setup node demo up down status clean test test-lowest bench pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-lowest: setup node ## run the tests that need no running Airflow against th
 
 bench: setup ## time what is claimed to be cheap
 	@$(BIN)/pytest -q -s tests/benchmarks
+
+pictures: setup node ## take the README's picture anew (wants Playwright and Chromium)
+	@$(BIN)/python tests/docs/take_pictures.py
 
 lint: setup ## check format, rules, types and import directions
 	@$(BIN)/ruff format --check .
