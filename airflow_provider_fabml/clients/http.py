@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_fabml import __version__
 from airflow_provider_fabml.clients.transport_errors import translate, translate_token_error
-from airflow_provider_fabml.core.cloud import Cloud, api_url
-from airflow_provider_fabml.core.http import ANONYMOUS, Flow, Request, Response
+from airflow_provider_fabml.core.service.cloud import Cloud, api_url
+from airflow_provider_fabml.core.service.http import ANONYMOUS, Flow, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +35,11 @@ class Wire(NamedTuple):
     read_timeout: float = 60.0
     ca_bundle: str | None = None
     proxies: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        """Without the proxies, whose URLs may hold a password."""
+        timeouts = f"{self.connect_timeout}, {self.read_timeout}"
+        return f"Wire({timeouts}, {self.ca_bundle!r}, proxies={'…' if self.proxies else None})"
 
     @property
     def verify(self) -> str | bool:
@@ -162,7 +167,7 @@ class Sender:
 
 
 class AsyncSender:
-    """The twin of :class:`Sender` for one event loop: same flows, same policies."""
+    """The twin of ``Sender`` for one event loop: same flows, same policies."""
 
     def __init__(self, credential: AsyncTokenCredential, cloud: Cloud, wire: Wire) -> None:
         from azure.core.pipeline import AsyncPipeline

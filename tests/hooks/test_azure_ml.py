@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import select
 import socket
@@ -515,3 +516,49 @@ def test_a_bad_connection_says_what_to_mend(
     assert reason in text
     assert remedy in text
     assert "wrong-password-1" not in text
+
+
+# What it shows of itself.
+
+
+def shown(thing: Any, depth: int = 3) -> str:
+    """The repr of an object and of what it holds, a few levels deep, as a debugger shows it."""
+    text = [repr(thing)]
+    held = vars(thing) if hasattr(thing, "__dict__") else {}
+    ours = type(thing).__module__.startswith("airflow_provider_fabml")
+    if depth and ours and not dataclasses.is_dataclass(thing):  # a value is shown by its own repr
+        text += [f"{name}={shown(value, depth - 1)}" for name, value in held.items()]
+    return " ".join(text)
+
+
+@pytest.mark.parametrize("auth", ["secret", "certificate text"])
+def test_no_repr_shows_a_secret(site: Site, connected: dict[str, Any], auth: str) -> None:
+    """Hook, connection, identity, wire and client: neither secrets nor a proxy's password."""
+    from airflow_provider_fabml.clients.batch_endpoint import _wire
+
+    fields = IDENTITIES[auth][0](site)
+    proxies = {"https": "http://me:proxy-password-2b@127.0.0.1:9"}
+    connected[CONN_ID] = site.connection(**fields, proxies=proxies)
+    hook = default_hook()
+    value = hook.get_connection_value()
+    with hook.get_client() as client:
+        text = " ".join(map(shown, (hook, value, value.identity, _wire(value), client)))
+    secrets = [*value.identity.secrets, "proxy-password-2b"]
+    assert len(secrets) == 2
+    assert [secret for secret in secrets if secret in text] == []
+    assert "PRIVATE KEY" not in text
+
+
+def test_certificates_and_proxy_passwords_are_masked_in_logs(
+    site: Site, connected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow masks a connection's password; what lies inside the extra is named to it by us."""
+    from airflow.sdk._shared.secrets_masker import redact
+
+    fields = IDENTITIES["certificate text"][0](site)
+    proxies = {"https": "http://me:proxy-password-8e@127.0.0.1:9"}
+    connected[CONN_ID] = site.connection(**fields, proxies=proxies)
+    default_hook().get_connection_value()
+    asyncio.run(default_hook().aget_connection_value())
+    line = f"said proxy-password-8e and {fields['certificate_data']}"
+    assert redact(line) == "said *** and ***"

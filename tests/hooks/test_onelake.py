@@ -8,11 +8,11 @@ import json
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from airflow_provider_fabml.core.credential import KINDS
+from airflow_provider_fabml.core.connections.credential import KINDS
+from airflow_provider_fabml.core.connections.storage_connection import AUTHS
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.mapping import MappingRow
-from airflow_provider_fabml.core.readiness import Rules
-from airflow_provider_fabml.core.storage_connection import AUTHS
+from airflow_provider_fabml.core.storage.mapping import MappingRow
+from airflow_provider_fabml.core.storage.readiness import Rules
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.hooks.onelake_form import onelake_connection_form
 
