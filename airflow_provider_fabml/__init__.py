@@ -5,7 +5,7 @@ The values that a DAG writes down; importing them costs nothing (standard librar
     from airflow_provider_fabml import UriFolder, UriFile, LiteralInput
 """
 
-from airflow_provider_fabml.core.job_io import (
+from airflow_provider_fabml.core.scoring.job_io import (
     CustomModel,
     LiteralInput,
     MLFlowModel,

@@ -1,6 +1,6 @@
 """Azure ML batch endpoints, for a worker (blocking) and for a triggerer (asyncio).
 
-Both are thin: what is asked and what an answer means stands once, in :mod:`~..core.flows`.
+Both are thin: what is asked and what an answer means stands once, in ``core.service.flows``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
 from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
-from airflow_provider_fabml.core import flows
-from airflow_provider_fabml.core.assets import with_asset_ids
 from airflow_provider_fabml.core.errors import AnswerLostError, NotSentError, PermanentError
+from airflow_provider_fabml.core.service import flows
+from airflow_provider_fabml.core.service.assets import with_asset_ids
 
 if TYPE_CHECKING:
-    from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
-    from airflow_provider_fabml.core.failure import FailureReason
-    from airflow_provider_fabml.core.job import JobView
+    from airflow_provider_fabml.core.connections.azure_ml_connection import AzureMLConnection
+    from airflow_provider_fabml.core.jobs.failure import FailureReason
+    from airflow_provider_fabml.core.jobs.job import JobView
 
 
 def _wire(connection: AzureMLConnection) -> Wire:
@@ -49,8 +49,8 @@ def _load(roots: Path) -> None:
 class BatchEndpointClient:
     """Speaks for one connection in the calling thread. Use it in a ``with`` statement.
 
-    Every method raises :class:`~..core.errors.TransientError` or
-    :class:`~..core.errors.PermanentError`.
+    Every method raises ``TransientError`` or
+    ``PermanentError``.
     """
 
     def __init__(self, connection: AzureMLConnection) -> None:
@@ -78,7 +78,7 @@ class BatchEndpointClient:
     ) -> JobView:
         """The one job-creating POST.
 
-        Raises :class:`~..core.errors.AnswerLostError` when a job may exist without our knowing.
+        Raises ``AnswerLostError`` when a job may exist without our knowing.
         """
         ready = self._with_asset_ids(body)
         return self._sender.run(
@@ -140,7 +140,7 @@ class BatchEndpointClient:
 
 
 class AsyncBatchEndpointClient:
-    """What a trigger needs of :class:`BatchEndpointClient`, for one event loop."""
+    """What a trigger needs of ``BatchEndpointClient``, for one event loop."""
 
     def __init__(self, connection: AzureMLConnection) -> None:
         wire = _wire(connection)

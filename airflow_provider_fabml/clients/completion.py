@@ -12,8 +12,8 @@ from airflow_provider_fabml.core.errors import (
     OutOfTimeError,
     OutputNotUsableError,
 )
-from airflow_provider_fabml.core.job import COMPLETED, JobHandle
-from airflow_provider_fabml.core.output_check import facts_to_json, refuse_output
+from airflow_provider_fabml.core.jobs.job import COMPLETED, JobHandle
+from airflow_provider_fabml.core.jobs.output_check import facts_to_json, refuse_output
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,8 +29,8 @@ def result_of(
 ) -> dict[str, Any]:
     """The handle of a completed job as JSON, with ``checked_outputs`` where storage is reachable.
 
-    Raises :class:`JobNotCompletedError` for a job that Failed or was Canceled, and
-    :class:`OutputNotUsableError` for a completed one without a usable result.
+    Raises ``JobNotCompletedError`` for a job that Failed or was Canceled, and
+    ``OutputNotUsableError`` for a completed one without a usable result.
     """
     if handle.status != COMPLETED:
         raise _explained(handle, client)

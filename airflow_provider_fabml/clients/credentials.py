@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from airflow_provider_fabml.core.credential import CredentialSpec
+    from airflow_provider_fabml.core.connections.credential import CredentialSpec
 
 
 def make_credential(

@@ -6,17 +6,17 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.job_io import UriFile, UriFolder
-from airflow_provider_fabml.core.output_check import OutputFacts
-from airflow_provider_fabml.core.readiness import Rules
+from airflow_provider_fabml.core.jobs.output_check import OutputFacts
+from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
+from airflow_provider_fabml.core.storage.readiness import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_fabml.clients.storage import StorageClient
-    from airflow_provider_fabml.core.invocation import Invocation
-    from airflow_provider_fabml.core.job_io import JobOutput
-    from airflow_provider_fabml.core.location import Location
+    from airflow_provider_fabml.core.scoring.invocation import Invocation
+    from airflow_provider_fabml.core.scoring.job_io import JobOutput
+    from airflow_provider_fabml.core.storage.location import Location
 
 log = logging.getLogger(__name__)
 # Rows of larger files are not counted to the end: that would read them whole.
@@ -36,7 +36,7 @@ class DataChecks:
         self._storage, self._resolve = storage, resolve
 
     def before_post(self, invocation: Invocation, outputs: Mapping[str, JobOutput]) -> None:
-        """Refuse an empty input and an occupied output. Raises :class:`UsageError`."""
+        """Refuse an empty input and an occupied output. Raises ``UsageError``."""
         for name, value in invocation.inputs.items():
             if isinstance(value, (UriFolder, UriFile)):
                 self._refuse_empty_input(f"inputs[{name!r}].uri", value)

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.clients.credentials import make_credential
-from airflow_provider_fabml.core.azure_ml_connection import CUSTOM
-from airflow_provider_fabml.core.http import ARM, ML
+from airflow_provider_fabml.core.connections.azure_ml_connection import CUSTOM
+from airflow_provider_fabml.core.service.http import ARM, ML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.core.credentials import AccessToken, TokenCredential
 
-    from airflow_provider_fabml.core.azure_ml_connection import AzureMLConnection
-    from airflow_provider_fabml.core.cloud import Cloud
+    from airflow_provider_fabml.core.connections.azure_ml_connection import AzureMLConnection
+    from airflow_provider_fabml.core.service.cloud import Cloud
 
 _REQUEST_ID = "repeatability_request-id"
 _DEPLOYMENT = "azureml-model-deployment"

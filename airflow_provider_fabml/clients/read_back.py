@@ -6,14 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import PermanentError
-from airflow_provider_fabml.core.readback import Finding, settings_not_taken
+from airflow_provider_fabml.core.jobs.readback import Finding, settings_not_taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
     from airflow_provider_fabml.clients.submitter import Submitted
-    from airflow_provider_fabml.core.job import JobHandle
+    from airflow_provider_fabml.core.jobs.job import JobHandle
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def confirm(
     """Compare the settings that were sent with the job's own; give the handle with today's status.
 
     A setting that the job contradicts is an error in the log; with ``strict`` the job is cancelled
-    and :class:`PermanentError` raised. One that the job is silent about is a warning.
+    and ``PermanentError`` raised. One that the job is silent about is a warning.
     """
     handle = submitted.handle
     view = client.get_job(handle.job_name)

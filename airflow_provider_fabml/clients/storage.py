@@ -18,7 +18,7 @@ from airflow_provider_fabml.clients.storage_common import (
     translated,
     whole_size,
 )
-from airflow_provider_fabml.core.probe import (
+from airflow_provider_fabml.core.storage.probe import (
     PAGE_SIZE,
     Answer,
     HeadBlob,
@@ -27,14 +27,14 @@ from airflow_provider_fabml.core.probe import (
     look,
     occupied,
 )
-from airflow_provider_fabml.core.storage_hosts import check_destination
+from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_fabml.core.location import Location
-    from airflow_provider_fabml.core.readiness import Blob, Rules, Verdict
-    from airflow_provider_fabml.core.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.storage.location import Location
+    from airflow_provider_fabml.core.storage.readiness import Blob, Rules, Verdict
 
 __all__ = ["BlobFacts", "RowCount", "StorageClient"]
 

@@ -15,15 +15,22 @@ from airflow_provider_fabml.clients.storage_common import (
     to_blob,
     translated,
 )
-from airflow_provider_fabml.core.probe import Answer, HeadBlob, ListPage, Request, look, occupied
-from airflow_provider_fabml.core.storage_hosts import check_destination
+from airflow_provider_fabml.core.storage.probe import (
+    Answer,
+    HeadBlob,
+    ListPage,
+    Request,
+    look,
+    occupied,
+)
+from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from airflow_provider_fabml.core.location import Location
-    from airflow_provider_fabml.core.readiness import Rules, Verdict
-    from airflow_provider_fabml.core.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.storage.location import Location
+    from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
 
 V = TypeVar("V")
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import storage_error
-from airflow_provider_fabml.core.probe import Answer, Request
-from airflow_provider_fabml.core.readiness import Blob
+from airflow_provider_fabml.core.storage.probe import Answer, Request
+from airflow_provider_fabml.core.storage.readiness import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from airflow_provider_fabml.core.location import Location
-    from airflow_provider_fabml.core.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.storage.location import Location
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 30

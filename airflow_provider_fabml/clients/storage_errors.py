@@ -13,7 +13,7 @@ from airflow_provider_fabml.core.errors import FabmlError, PermanentError, Trans
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
 
-    from airflow_provider_fabml.core.location import Location
+    from airflow_provider_fabml.core.storage.location import Location
 
 _ROLES = (
     "Give the identity the role Storage Blob Data Reader on the container (to write: Storage Blob "

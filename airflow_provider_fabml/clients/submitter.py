@@ -1,4 +1,4 @@
-"""Drives :mod:`~..core.submission`: asks, looks up, posts once, and remembers before it goes on.
+"""Drives ``core.jobs.submission``: asks, looks up, posts once, and remembers before it goes on.
 
 Whatever happens between two lines of this file, the task state store knows enough for the next try
 to find the job instead of starting a second one (D1, D2).
@@ -12,26 +12,26 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_fabml.core import submission
 from airflow_provider_fabml.core.errors import (
     AnswerLostError,
     NotSentError,
     PermanentError,
     TransientError,
 )
-from airflow_provider_fabml.core.invocation import Invocation, place_outputs, request_body
-from airflow_provider_fabml.core.job import JobHandle, JobView, is_terminal
-from airflow_provider_fabml.core.job_io import LiteralInput, type_name
-from airflow_provider_fabml.core.kind_rules import check_kind
-from airflow_provider_fabml.core.run_identity import RunIdentity, attempt_folder
-from airflow_provider_fabml.core.submission import Record, Situation
+from airflow_provider_fabml.core.jobs import submission
+from airflow_provider_fabml.core.jobs.job import JobHandle, JobView, is_terminal
+from airflow_provider_fabml.core.jobs.submission import Record, Situation
+from airflow_provider_fabml.core.scoring.invocation import Invocation, place_outputs, request_body
+from airflow_provider_fabml.core.scoring.job_io import LiteralInput, type_name
+from airflow_provider_fabml.core.scoring.kind_rules import check_kind
+from airflow_provider_fabml.core.scoring.run_identity import RunIdentity, attempt_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-    from airflow_provider_fabml.core.flows import Target
-    from airflow_provider_fabml.core.job_io import JobOutput
+    from airflow_provider_fabml.core.scoring.job_io import JobOutput
+    from airflow_provider_fabml.core.service.flows import Target
 
 log = logging.getLogger(__name__)
 # A POST that is known not to have run (429, no connection) may be repeated this often.
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
 class Submitted(NamedTuple):
     """The job of this attempt.
 
-    ``observed`` are the ``properties`` of the answers at hand, for :func:`~..core.readback.compare`;
+    ``observed`` are the ``properties`` of the answers at hand, for ``compare``;
     ``resumed`` is True when an earlier try had started the job.
     """
 
@@ -105,7 +105,7 @@ class Submitter:
     def submit(self) -> Submitted:
         """The job of this attempt: found, resumed or newly started.
 
-        Raises :class:`UsageError`, :class:`PermanentError` or :class:`TransientError`.
+        Raises ``UsageError``, ``PermanentError`` or ``TransientError``.
         """
         self._stored = self._store.load()
         record = Record.from_json(self._stored) if self._stored else None

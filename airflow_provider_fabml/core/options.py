@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.kind_rules import parse_kind
+from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 
 CHOICES = ("cancel", "leave")
 # Our deadline comes this much before Airflow's own timeout, so that the job is settled first.
@@ -16,7 +16,7 @@ DEADLINE_MARGIN = timedelta(seconds=5)
 def check_options(
     *, deployment_kind: object, on_clear: object, on_timeout: object, poll_interval: Any
 ) -> None:
-    """Raises :class:`UsageError` for a choice that does not exist."""
+    """Raises ``UsageError`` for a choice that does not exist."""
     parse_kind(deployment_kind)
     _check_choice("on_clear", on_clear)
     _check_choice("on_timeout", on_timeout)

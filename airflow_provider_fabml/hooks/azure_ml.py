@@ -9,15 +9,19 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_fabml.core.azure_ml_connection import (
+from airflow_provider_fabml.core.connections.azure_ml_connection import (
     AzureMLConnection,
     parse_azure_ml_connection,
 )
 from airflow_provider_fabml.core.errors import FabmlError, UsageError
-from airflow_provider_fabml.core.invocation import parse_invocation, place_outputs, request_body
-from airflow_provider_fabml.core.job import JobHandle
-from airflow_provider_fabml.core.job_io import input_to_wire, type_name
-from airflow_provider_fabml.core.kind_rules import check_kind, parse_kind
+from airflow_provider_fabml.core.jobs.job import JobHandle
+from airflow_provider_fabml.core.scoring.invocation import (
+    parse_invocation,
+    place_outputs,
+    request_body,
+)
+from airflow_provider_fabml.core.scoring.job_io import input_to_wire, type_name
+from airflow_provider_fabml.core.scoring.kind_rules import check_kind, parse_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
         AsyncBatchEndpointClient,
         BatchEndpointClient,
     )
-    from airflow_provider_fabml.core.failure import FailureReason
-    from airflow_provider_fabml.core.job import JobView
+    from airflow_provider_fabml.core.jobs.failure import FailureReason
+    from airflow_provider_fabml.core.jobs.job import JobView
 
 
 class AzureMLBatchHook(BaseHook):
@@ -51,7 +55,7 @@ class AzureMLBatchHook(BaseHook):
         self._client: BatchEndpointClient | None = None
 
     def get_connection_value(self) -> AzureMLConnection:
-        """The connection as a value. Raises :class:`UsageError` naming the field to mend."""
+        """The connection as a value. Raises ``UsageError`` naming the field to mend."""
         if self._connection is None:
             from airflow.sdk.log import mask_secret
 
@@ -120,8 +124,8 @@ class AzureMLBatchHook(BaseHook):
         The operator remembers across tries; this method is for scripts that keep their own books.
         Output URIs are taken as written and must be unique.
 
-        Raises :class:`UsageError` before anything is sent, and
-        :class:`~..core.errors.AnswerLostError` when a job may exist although no answer came.
+        Raises ``UsageError`` before anything is sent, and
+        ``AnswerLostError`` when a job may exist although no answer came.
         """
         invocation = parse_invocation(
             endpoint_name=endpoint_name,

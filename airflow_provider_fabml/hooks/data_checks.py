@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.core.errors import FabmlError, UsageError
-from airflow_provider_fabml.core.location import Location, MappingRow, resolve
-from airflow_provider_fabml.core.uri import AssetUri, DatastoreUri, parse_uri
+from airflow_provider_fabml.core.storage.location import Location, MappingRow, resolve
+from airflow_provider_fabml.core.storage.uri import AssetUri, DatastoreUri, parse_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ class _Places:
 def datastore_row(name: str, properties: dict[str, str]) -> MappingRow:
     """The mapping row of a datastore resource (recording ``datastores_2026-02``).
 
-    Raises :class:`FabmlError` for datastores that are no Azure storage container.
+    Raises ``FabmlError`` for datastores that are no Azure storage container.
     """
     account = properties.get("accountName")
     container = properties.get("containerName") or properties.get("filesystem")

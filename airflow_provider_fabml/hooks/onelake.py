@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, quote
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_fabml.core.errors import FabmlError
-from airflow_provider_fabml.core.location import Location, resolve
-from airflow_provider_fabml.core.storage_connection import (
+from airflow_provider_fabml.core.connections.storage_connection import (
     StorageSettings,
     parse_storage_connection,
 )
+from airflow_provider_fabml.core.errors import FabmlError
+from airflow_provider_fabml.core.storage.location import Location, resolve
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.clients.storage import StorageClient

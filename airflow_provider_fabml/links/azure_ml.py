@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
 
-from airflow_provider_fabml.core.job import JOB_XCOM_KEY
+from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

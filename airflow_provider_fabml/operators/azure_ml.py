@@ -10,14 +10,14 @@ from airflow.sdk import BaseOperator, conf
 from airflow.sdk.timezone import utcnow
 
 from airflow_provider_fabml.core.errors import PermanentError
-from airflow_provider_fabml.core.invocation import digest, fixed_outputs, parse_invocation
-from airflow_provider_fabml.core.job import JOB_XCOM_KEY, JobHandle, is_terminal
-from airflow_provider_fabml.core.kind_rules import parse_kind
+from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
+from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
+from airflow_provider_fabml.core.jobs.submission import Situation
+from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.core.options import check_options, deadline_of
-from airflow_provider_fabml.core.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.run_identity import default_description, default_tags
-from airflow_provider_fabml.core.submission import Situation
-from airflow_provider_fabml.core.watch import OutOfTime
+from airflow_provider_fabml.core.scoring.invocation import digest, fixed_outputs, parse_invocation
+from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
+from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.clients.data_checks import DataChecks
     from airflow_provider_fabml.clients.submitter import Plan, Submitted
     from airflow_provider_fabml.core.errors import OutOfTimeError
-    from airflow_provider_fabml.core.invocation import Invocation
+    from airflow_provider_fabml.core.scoring.invocation import Invocation
 
 
 class AzureMLInvokeBatchEndpointOperator(BaseOperator):
@@ -81,7 +81,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     :param on_timeout: ``cancel`` or ``leave`` the job when ``execution_timeout`` is about to pass.
 
     Raises :class:`~airflow.sdk.exceptions.AirflowFailException` for calls and refusals that no retry
-    can mend, :class:`~..hooks.airflow_errors.AzureMLJobError` for a job that did not complete.
+    can mend, ``AzureMLJobError`` for a job that did not complete.
     """
 
     template_fields: Sequence[str] = (

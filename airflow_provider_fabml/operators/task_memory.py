@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from airflow_provider_fabml.core.run_identity import RunIdentity, check_identity
+from airflow_provider_fabml.core.scoring.run_identity import RunIdentity, check_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

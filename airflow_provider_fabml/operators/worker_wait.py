@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import FabmlError, TransientError
-from airflow_provider_fabml.core.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
+from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-    from airflow_provider_fabml.core.job import JobHandle
-    from airflow_provider_fabml.core.polling import Pace
+    from airflow_provider_fabml.core.jobs.job import JobHandle
+    from airflow_provider_fabml.core.jobs.polling import Pace
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Interruptible:
         self._flag.set()
 
     def sleep(self, seconds: float, still_running: Callable[[], bool]) -> None:
-        """Sleep; raises :class:`TaskEndedError` when the task is no longer to run."""
+        """Sleep; raises ``TaskEndedError`` when the task is no longer to run."""
         if not self._flag.wait(seconds):
             return
         self._flag.clear()
@@ -75,7 +75,7 @@ def wait_for_job(
     deadline: datetime | None,
     sleep: Callable[[float], None],
 ) -> Ended | OutOfTime:
-    """Drive :func:`~..core.watch.watch` in this thread."""
+    """Drive ``watch`` in this thread."""
     watching = watch(pace, deadline=deadline, jitter=random.random, status=handle.status)
     answer: Seen | NotSeen | None = None
     try:

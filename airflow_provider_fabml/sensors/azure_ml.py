@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import PokeReturnValue
 
 from airflow_provider_fabml.core.errors import TransientError
-from airflow_provider_fabml.core.job import JOB_XCOM_KEY, JobHandle, is_terminal
-from airflow_provider_fabml.core.job_reference import check_job, handle_of, told_by
+from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
+from airflow_provider_fabml.core.jobs.job_reference import check_job, handle_of, told_by
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks

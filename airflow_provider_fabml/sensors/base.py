@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import (
     TaskDeferralTimeout,
 )
 
-from airflow_provider_fabml.core.polling import TRIGGER_FLOOR
+from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 
 if TYPE_CHECKING:

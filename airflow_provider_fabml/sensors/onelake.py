@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import PokeReturnValue
 
 from airflow_provider_fabml.core.errors import TransientError
-from airflow_provider_fabml.core.landing import landing, same_reason, timeout_text
-from airflow_provider_fabml.core.location import check_path_shape
-from airflow_provider_fabml.core.readiness_rules import parse_rules, rules_are_final
+from airflow_provider_fabml.core.storage.landing import landing, same_reason, timeout_text
+from airflow_provider_fabml.core.storage.location import check_path_shape
+from airflow_provider_fabml.core.storage.readiness_rules import parse_rules, rules_are_final
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.sensors.base import NET, UniformSensor
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_fabml.clients.storage import StorageClient
-    from airflow_provider_fabml.core.location import Location
-    from airflow_provider_fabml.core.readiness import Rules
+    from airflow_provider_fabml.core.storage.location import Location
+    from airflow_provider_fabml.core.storage.readiness import Rules
 
 
 class OneLakeShortcutSensor(UniformSensor):
@@ -37,15 +37,15 @@ class OneLakeShortcutSensor(UniformSensor):
     connection) is waited out, and a timeout says why the data was not ready.
 
     :param path: ``Files/<shortcut>/<path>``, ``abfss://``, ``https://`` (blob or dfs host),
-        OneLake URL or ``azureml://datastores/<name>/paths/<path>``; a folder, or one file.
-    :param glob: pattern below the path; ``*`` stays within a folder, ``**`` crosses folders.
-    :param min_files: least number of files.
-    :param min_bytes: least sum of their sizes.
-    :param marker: exact name below the path (e.g. ``_SUCCESS``) that is written last.
+        OneLake URL or ``azureml://datastores/<name>/paths/<path>``; a folder, or one file. (templated)
+    :param glob: pattern below the path; ``*`` stays within a folder, ``**`` crosses folders. (templated)
+    :param min_files: least number of files. (templated)
+    :param min_bytes: least sum of their sizes. (templated)
+    :param marker: exact name below the path (e.g. ``_SUCCESS``) that is written last. (templated)
     :param quiet_period: seconds (or `timedelta`) since the last write, by the server's clock. Only
-        this or a marker tells that a file of more than 0 bytes is complete.
+        this or a marker tells that a file of more than 0 bytes is complete. (templated)
     :param allow_empty_files: count 0-byte files as well.
-    :param onelake_conn_id: connection of type ``onelake`` or ``wasb``.
+    :param onelake_conn_id: connection of type ``onelake`` or ``wasb``. (templated)
     :param deferrable: wait in the triggerer, without a worker slot.
     """
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_fabml.core.errors import FabmlError, TransientError
-from airflow_provider_fabml.core.job import JobHandle
-from airflow_provider_fabml.core.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
+from airflow_provider_fabml.core.jobs.job import JobHandle
+from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
+from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_fabml.core.errors import PermanentError, TransientError, UsageError
-from airflow_provider_fabml.core.landing import landing, pause, same_reason
-from airflow_provider_fabml.core.location import Location
-from airflow_provider_fabml.core.polling import TRIGGER_FLOOR
-from airflow_provider_fabml.core.readiness import Rules
+from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
+from airflow_provider_fabml.core.storage.landing import landing, pause, same_reason
+from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.readiness import Rules
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
-from airflow_provider_fabml.core.job import JOB_XCOM_KEY
+from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol

@@ -6,7 +6,7 @@ from typing import Any
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.azure_ml_connection import parse_azure_ml_connection
+from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
 
 GOOD: dict[str, Any] = {
     "subscription_id": "11111111-2222-3333-4444-555555555555",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.job_io import LiteralInput, UriFolder
-from airflow_provider_fabml.core.parse_io import parse_inputs
+from airflow_provider_fabml.core.scoring.job_io import LiteralInput, UriFolder
+from airflow_provider_fabml.core.scoring.parse_io import parse_inputs
 
 PLACE = "azureml://datastores/trusted_blob/paths/heart"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.job_reference import handle_of
+from airflow_provider_fabml.core.jobs.job_reference import handle_of
 
 ROWS = [
     BadInput("a missing XCom", lambda: handle_of("None"), "job-missing", "job"),

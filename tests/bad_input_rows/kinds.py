@@ -6,9 +6,9 @@ from typing import Any
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.invocation import parse_invocation
-from airflow_provider_fabml.core.job_io import LiteralInput, MLTable, UriFile, UriFolder
-from airflow_provider_fabml.core.kind_rules import check_kind, parse_kind
+from airflow_provider_fabml.core.scoring.invocation import parse_invocation
+from airflow_provider_fabml.core.scoring.job_io import LiteralInput, MLTable, UriFile, UriFolder
+from airflow_provider_fabml.core.scoring.kind_rules import check_kind, parse_kind
 
 PLACE = "azureml://datastores/trusted_blob/paths/heart"
 GOOD = {"heart": UriFolder(PLACE)}

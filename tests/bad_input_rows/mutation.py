@@ -32,21 +32,26 @@ class Guard(NamedTuple):
     line: int
 
 
+def _file(module: str) -> Path:
+    return FOLDER.joinpath(*module.split(".")).with_suffix(".py")
+
+
 @cache
 def tree(module: str) -> ast.Module:
     """The syntax tree of a module of the core."""
-    return ast.parse((FOLDER / f"{module}.py").read_text(), module)
+    return ast.parse(_file(module).read_text(), module)
 
 
 def guards() -> list[Guard]:
     """Every refusal in the core. Fails on one that has no name or no ``if`` of its own."""
     found: list[Guard] = []
-    for path in sorted(FOLDER.glob("*.py")):
-        for function in tree(path.stem).body:
+    for path in sorted(FOLDER.rglob("*.py")):
+        module = ".".join(path.relative_to(FOLDER).with_suffix("").parts)
+        for function in tree(module).body:
             if isinstance(function, ast.FunctionDef):
-                found += _guards_in(path.stem, function)
-        raised = sum(_rule_of(node) is not None for node in ast.walk(tree(path.stem)))
-        assert raised == sum(g.module == path.stem for g in found), f"a loose refusal in {path}"
+                found += _guards_in(module, function)
+        raised = sum(_rule_of(node) is not None for node in ast.walk(tree(module)))
+        assert raised == sum(g.module == module for g in found), f"a loose refusal in {path}"
     return found
 
 
@@ -82,9 +87,9 @@ def without(guard: Guard) -> Iterator[None]:
 
 
 def _mutated(guard: Guard) -> CodeType:
-    fresh = ast.parse((FOLDER / f"{guard.module}.py").read_text())
+    fresh = ast.parse(_file(guard.module).read_text())
     changed = ast.fix_missing_locations(_Remove(guard.line).visit(fresh))
-    compiled = compile(changed, str(FOLDER / f"{guard.module}.py"), "exec")
+    compiled = compile(changed, str(_file(guard.module)), "exec")
     return next(
         const
         for const in compiled.co_consts

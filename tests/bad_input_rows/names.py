@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.invocation import parse_invocation
-from airflow_provider_fabml.core.run_identity import RunIdentity, attempt_folder
+from airflow_provider_fabml.core.scoring.invocation import parse_invocation
+from airflow_provider_fabml.core.scoring.run_identity import RunIdentity, attempt_folder
 
 ROOT = "azureml://datastores/trusted_blob/paths/endpoints"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.invocation import parse_invocation
-from airflow_provider_fabml.core.job_io import LiteralInput, UriFile, UriFolder
-from airflow_provider_fabml.core.parse_io import parse_output_root, parse_outputs
+from airflow_provider_fabml.core.scoring.invocation import parse_invocation
+from airflow_provider_fabml.core.scoring.job_io import LiteralInput, UriFile, UriFolder
+from airflow_provider_fabml.core.scoring.parse_io import parse_output_root, parse_outputs
 
 PLACE = "azureml://datastores/trusted_blob/paths/out"
 
@@ -31,7 +31,9 @@ ROWS = [
     ),
     BadInput(
         "an output that is not on a datastore",
-        lambda: parse_outputs({"score": UriFile("https://contoso.blob.core.windows.net/trusted/p.csv")}),
+        lambda: parse_outputs(
+            {"score": UriFile("https://contoso.blob.core.windows.net/trusted/p.csv")}
+        ),
         "output-not-on-datastore",
         "outputs['score'].uri",
     ),

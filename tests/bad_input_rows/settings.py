@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.parse_settings import parse_settings
+from airflow_provider_fabml.core.scoring.parse_settings import parse_settings
 
 ROWS = [
     BadInput(

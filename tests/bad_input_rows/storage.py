@@ -7,12 +7,12 @@ from typing import Any
 
 from bad_input_rows.row import BadInput as Row
 
-from airflow_provider_fabml.core.credential import parse_credential
-from airflow_provider_fabml.core.location import Location, parse_mapping, resolve
-from airflow_provider_fabml.core.readiness_rules import parse_rules
-from airflow_provider_fabml.core.storage_connection import parse_storage_connection
-from airflow_provider_fabml.core.storage_hosts import check_destination
-from airflow_provider_fabml.core.uri import parse_uri
+from airflow_provider_fabml.core.connections.credential import parse_credential
+from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
+from airflow_provider_fabml.core.storage.location import Location, parse_mapping, resolve
+from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
+from airflow_provider_fabml.core.storage.storage_hosts import check_destination
+from airflow_provider_fabml.core.storage.uri import parse_uri
 
 ACCOUNT = "https://acct.blob.core.windows.net"
 DATASTORE = {"account": "acct", "container": "lake", "datastore": "ds"}

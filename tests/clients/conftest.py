@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from airflow_provider_fabml.core.location import Location
+from airflow_provider_fabml.core.storage.location import Location
 
 CLIENT, SECRET = "11111111-aaaa-4444-8888-000000000001", "s3cr3t-of-the-principal"
 OUTSIDE, SUBJECT = "https://cluster.example.com", "system:serviceaccount:airflow:worker"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-from airflow_provider_fabml.core.azure_ml_connection import parse_azure_ml_connection
+from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
 from airflow_provider_fabml.core.errors import NotSentError, PermanentError
 from airflow_provider_fabml.emulator import EmulatorServer, load_workspace
 from airflow_provider_fabml.emulator.workspace import DataAsset

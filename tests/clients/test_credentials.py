@@ -11,10 +11,10 @@ import pytest
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
 from airflow_provider_fabml.clients.storage import StorageClient
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
-from airflow_provider_fabml.core.credential import CredentialSpec, parse_credential
+from airflow_provider_fabml.core.connections.credential import CredentialSpec, parse_credential
+from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.errors import PermanentError, TransientError
-from airflow_provider_fabml.core.readiness import Rules
-from airflow_provider_fabml.core.storage_connection import parse_storage_connection
+from airflow_provider_fabml.core.storage.readiness import Rules
 
 pytestmark = pytest.mark.azurite
 

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
 from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
-from airflow_provider_fabml.core.azure_ml_connection import parse_azure_ml_connection
+from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
 from airflow_provider_fabml.core.errors import AnswerLostError, FabmlError, PermanentError
-from airflow_provider_fabml.core.http import ANONYMOUS, ARM, ML, Flow, Request, Response
+from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, Request, Response
 from airflow_provider_fabml.emulator import EmulatorServer
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from azure.storage.blob import (
 
 from airflow_provider_fabml.clients.storage import StorageClient
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
+from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.errors import PermanentError, TransientError, UsageError
-from airflow_provider_fabml.core.location import Location
-from airflow_provider_fabml.core.probe import ListPage
-from airflow_provider_fabml.core.readiness import Rules, Verdict
-from airflow_provider_fabml.core.storage_connection import parse_storage_connection
+from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.probe import ListPage
+from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
 
 pytestmark = pytest.mark.azurite
 

@@ -9,12 +9,12 @@ import pytest
 
 from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
 from airflow_provider_fabml.clients.submitter import Plan, Submitter
-from airflow_provider_fabml.core.azure_ml_connection import parse_azure_ml_connection
+from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
 from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
-from airflow_provider_fabml.core.invocation import digest, parse_invocation
-from airflow_provider_fabml.core.job_io import UriFolder
-from airflow_provider_fabml.core.run_identity import RunIdentity
-from airflow_provider_fabml.core.submission import SETTLE_WINDOW, Situation
+from airflow_provider_fabml.core.jobs.submission import SETTLE_WINDOW, Situation
+from airflow_provider_fabml.core.scoring.invocation import digest, parse_invocation
+from airflow_provider_fabml.core.scoring.job_io import UriFolder
+from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 from airflow_provider_fabml.emulator import EmulatorServer
 
 if TYPE_CHECKING:

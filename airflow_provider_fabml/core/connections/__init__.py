@@ -1,0 +1,1 @@
+"""Connection fields become values, or are refused."""

@@ -1,0 +1,1 @@
+"""How Azure ML is spoken to: addresses, requests and answers as values."""

@@ -1,0 +1,215 @@
+"""How the service is spoken to: one flow per question or command (see ``http``).
+
+Addresses and bodies: Microsoft's Resource Manager and data-plane specifications
+(``2020-09-01-dataplanepreview`` for jobs, run history ``v1.0``) and the recordings named below.
+Every flow raises ``TransientError`` or ``PermanentError``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
+from airflow_provider_fabml.core.jobs.failure import FailureReason, first_reason
+from airflow_provider_fabml.core.jobs.job import JobView
+from airflow_provider_fabml.core.jobs.submission import invocation_tag
+from airflow_provider_fabml.core.scoring.kind_rules import kind_of
+from airflow_provider_fabml.core.service.answers import expect, expect_object
+from airflow_provider_fabml.core.service.cloud import Cloud, api_url, scoring_url
+from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_fabml.core.service.workspace import Workspace
+
+MAX_PAGES = 1000
+# The service's own description of a batch job (recording ``job_get_running_2023-03``).
+_SUBMISSION = re.compile(
+    r"Pipeline submission for endpoint: (?P<endpoint>[^,]+), deployment: [^,]+\."
+)
+
+
+class Site(NamedTuple):
+    """Where a flow runs: one workspace in one cloud."""
+
+    workspace: Workspace
+    cloud: Cloud
+
+    def url(self, *segments: str, query: str = "") -> str:
+        """The Resource Manager URL of something in the workspace."""
+        return self.workspace.arm_url(self.cloud.resource_manager, *segments, query=query)
+
+    def get(self, *segments: str, query: str = "") -> Request:
+        """A read through the Resource Manager."""
+        return Request("GET", self.url(*segments, query=query), ARM)
+
+
+class Target(NamedTuple):
+    """The deployment an invocation will reach."""
+
+    scoring_url: str
+    deployment_name: str
+    kind: str
+
+
+def workspace(site: Site) -> Flow[dict[str, Any]]:
+    """The workspace resource."""
+    return expect_object((yield site.get()), f"reading workspace {site.workspace.name!r}")
+
+
+def endpoint(site: Site, name: str) -> Flow[dict[str, Any]]:
+    """The endpoint resource."""
+    return expect_object((yield site.get("batchEndpoints", name)), f"reading endpoint {name!r}")
+
+
+def endpoints(site: Site) -> Flow[list[dict[str, Any]]]:
+    """All batch endpoints of the workspace."""
+    return (yield from _pages(site, site.get("batchEndpoints"), "listing endpoints"))
+
+
+def deployments(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
+    """All deployments of an endpoint."""
+    first = site.get("batchEndpoints", endpoint_name, "deployments")
+    return (yield from _pages(site, first, f"listing the deployments of {endpoint_name!r}"))
+
+
+def datastore(site: Site, name: str) -> Flow[dict[str, Any]]:
+    """The datastore resource (account, container; never its secrets)."""
+    return expect_object((yield site.get("datastores", name)), f"reading datastore {name!r}")
+
+
+def target(
+    site: Site, endpoint_name: str, deployment_name: str | None, kind: str | None
+) -> Flow[Target]:
+    """The deployment that will run, and its kind.
+
+    The default deployment's name stands only in the endpoint, the kind only in the deployment
+    (recordings ``batch_endpoint_get_2023-03``, ``invoke_pipeline_component_2022-12``). One request
+    is saved where the caller states the kind.
+    """
+    properties = (yield from endpoint(site, endpoint_name)).get("properties") or {}
+    url = scoring_url(properties.get("scoringUri"), endpoint_name, site.cloud)
+    default = (properties.get("defaults") or {}).get("deploymentName")
+    chosen = deployment_name or default
+    if not chosen:
+        raise PermanentError(
+            f"endpoint {endpoint_name!r} has no default deployment",
+            remedy="name one with deployment_name=, or set the endpoint's default",
+        )
+    if kind is None:
+        answer = yield site.get("batchEndpoints", endpoint_name, "deployments", chosen)
+        what = f"reading deployment {chosen!r} of endpoint {endpoint_name!r}"
+        kind = kind_of(expect_object(answer, what))
+    return Target(url, chosen, kind)
+
+
+def invoke(
+    to: Target, body: Mapping[str, Any], *, deployment_name: str | None, invocation_id: str
+) -> Flow[JobView]:
+    """The one job-creating POST (D1). Never sent twice by this flow or below it.
+
+    Raises ``AnswerLostError`` when a job may exist although no answer tells its name.
+    The header names are the SDK's (azure-ai-ml 1.35.2 ``EndpointInvokeFields``).
+    """
+    headers = {"repeatability_request-id": invocation_id}
+    if deployment_name:
+        headers["azureml-model-deployment"] = deployment_name
+    request = Request("POST", to.scoring_url, ML, dict(body), headers, repeatable=False)
+    response = yield request
+    what = f"invoking deployment {to.deployment_name!r}"
+    if response.status == 429:
+        expect(response, what)
+    try:
+        return _view(response, what, *range(200, 300))
+    except TransientError as error:
+        raise AnswerLostError(error.what, status=error.status) from error
+
+
+def job(site: Site, name: str) -> Flow[JobView]:
+    """One job: a single read through the Resource Manager (recording ``job_get_running_2023-03``)."""
+    return _view((yield site.get("jobs", name)), f"reading job {name!r}")
+
+
+def _view(response: Response, what: str, *allowed: int) -> JobView:
+    body = expect_object(response, what, *allowed)
+    try:
+        return JobView.from_body(body)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise TransientError(
+            f"{what}: HTTP {response.status} without a readable job", status=response.status
+        ) from error
+
+
+def cancel(site: Site, name: str) -> Flow[bool]:
+    """Ask for the job's cancellation; do not wait for it. True when the service accepted.
+
+    What the service answers for a job that has already ended is unknown (contract, unknown 6), so a
+    conflict is not an error.
+    """
+    request = Request("POST", site.url("jobs", name, "cancel"), ARM, None, {}, repeatable=False)
+    response = yield request
+    if response.status in {400, 409}:
+        return False
+    expect(response, f"cancelling job {name!r}", 200, 202)
+    return True
+
+
+def jobs(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
+    """All pipeline jobs of the workspace that may belong to the endpoint, in unknown order.
+
+    The Resource Manager's list has no filter by endpoint or time. A batch job's experiment is named
+    after its endpoint unless the caller named another, and its description names the endpoint unless
+    the service took the caller's. So only a batch job that names another endpoint is left out: a
+    look-up that misses our own job would start a second one.
+    """
+    query = "listViewType=All&jobType=Pipeline"
+    every = yield from _pages(site, site.get("jobs", query=query), "listing jobs")
+    return [item for item in every if _belongs(item, endpoint_name)]
+
+
+def _belongs(item: Mapping[str, Any], endpoint_name: str) -> bool:
+    properties = item.get("properties") or {}
+    named = _SUBMISSION.fullmatch(str(properties.get("description") or ""))
+    if named:
+        return named["endpoint"].casefold() == endpoint_name.casefold()
+    batch = "azureml.deploymentname" in (properties.get("tags") or {})
+    return batch or bool(invocation_tag(item)) or properties.get("experimentName") == endpoint_name
+
+
+def api_host(site: Site) -> Flow[str]:
+    """The region's service API, from the workspace's discovery URL."""
+    properties = (yield from workspace(site)).get("properties") or {}
+    url = api_url(properties.get("discoveryUrl"), site.cloud)
+    answer = expect_object((yield Request("GET", url, ANONYMOUS)), "reading service discovery")
+    return api_url(answer.get("api"), site.cloud)
+
+
+def failure_reason(site: Site, api: str, job_name: str) -> Flow[FailureReason]:
+    """Why a job failed: run history's error of the job and of its child runs.
+
+    The job resource has no error text; a model deployment's real cause is in its child run
+    ``batchscoring`` (recording ``history_children_and_rundata_batchscoring_2022-11``).
+    """
+    body = {"runId": job_name, "selectRunMetadata": True}
+    own = yield Request("POST", site.workspace.history_url(api, "rundata"), ARM, body)
+    what = f"reading the run of job {job_name!r}"
+    metadata = expect_object(own, what).get("runMetadata") or {}
+    url = site.workspace.history_url(api, "runs", job_name, "children")
+    answer = yield Request("GET", url, ARM)
+    children = expect_object(answer, f"reading the child runs of {job_name!r}")
+    return first_reason(metadata, children.get("value") or [])
+
+
+def _pages(site: Site, first: Request, what: str) -> Flow[list[dict[str, Any]]]:
+    items: list[dict[str, Any]] = []
+    request = first
+    for _ in range(MAX_PAGES):
+        body = expect_object((yield request), what)
+        items.extend(body.get("value") or [])
+        following = body.get("nextLink")
+        if not following:
+            return items
+        request = first._replace(url=api_url(following, site.cloud))
+    raise PermanentError(f"{what}: more than {MAX_PAGES} pages; the list cannot be read whole")

@@ -1,0 +1,1 @@
+"""Paths in every spelling, and when data has landed."""

@@ -1,0 +1,196 @@
+"""A place has one value: every spelling of a path is resolved once to a `Location`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.mapping import (
+    MappingRow,
+    below,
+    parse_mapping,
+    row_for_datastore,
+    row_for_shortcut,
+    row_for_storage,
+)
+from airflow_provider_fabml.core.storage.uri import AssetUri, DatastoreUri, StorageUrl, parse_uri
+from airflow_provider_fabml.core.storage.uri_text import (
+    check_segments,
+    check_text,
+    has_jinja,
+    redact,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Location", "MappingRow", "endpoint_of", "parse_mapping", "resolve"]
+
+_SHORTCUT_ROOTS = ("Files/", "Tables/")
+
+
+class Location(NamedTuple):
+    """A folder or file in a storage account, and the datastore that shows it to Azure ML.
+
+    `path` has no slash at either end and may be empty (the container's root); `endpoint` is the
+    blob service's base URL; `datastore` is ``datastores/<name>``, long form included, or None.
+    """
+
+    account: str
+    container: str
+    path: str
+    endpoint: str
+    datastore: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The https URL of the blob or folder, percent-encoded and without secrets."""
+        place = "/".join(
+            part for part in (quote(self.container, safe="$"), quote(self.path)) if part
+        )
+        return f"{self.endpoint}/{place}"
+
+    @property
+    def datastore_uri(self) -> str | None:
+        """The ``azureml://`` URI, or None without a datastore or at the root (Azure ML has none)."""
+        if self.datastore is None or not self.path:
+            return None
+        return f"azureml://{self.datastore}/paths/{self.path}"
+
+    def child(self, relative: str) -> Location:
+        """Give a place below this one.
+
+        :raises UsageError: if `relative` has empty, ``.`` or ``..`` segments.
+        """
+        check_segments(relative, value=relative, field="relative path")
+        return self._replace(path=f"{self.path}/{relative}".strip("/"))
+
+    def to_json(self) -> dict[str, str | None]:
+        """Give plain JSON, which XCom and trigger arguments take."""
+        return self._asdict()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Location:
+        """Read what `to_json` gave; other keys are ignored."""
+        return cls(**{name: value.get(name) for name in cls._fields})  # type: ignore[arg-type]
+
+
+def resolve(
+    text: object,
+    mapping: Sequence[MappingRow],
+    *,
+    default_endpoint: str | None = None,
+    field: str,
+) -> Location:
+    """Find the place that `text` names in any spelling.
+
+    :param text: a URI as `parse_uri` takes it, or ``Files/<shortcut>/<path>``.
+    :param mapping: the connection's rows; the longest segment-wise prefix wins.
+    :param default_endpoint: the connection's blob service URL; its cloud or emulator also serves
+        the accounts of rows that name no endpoint.
+    :raises UsageError: rules of `parse_uri`, ``shortcut-*``, ``datastore-unmapped``,
+        ``location-asset``.
+    """
+    if isinstance(text, str) and text.startswith(_SHORTCUT_ROOTS):
+        return _from_shortcut(text, mapping, default_endpoint, field)
+    uri = parse_uri(text, field=field)
+    if isinstance(uri, AssetUri):
+        raise UsageError(
+            rule="location-asset",
+            field=field,
+            value=str(uri),
+            reason="a registered asset or job output is no path in storage; only Azure ML knows "
+            "where its bytes are",
+            remedy="write the datastore or storage URI of the folder itself.",
+        )
+    if isinstance(uri, DatastoreUri):
+        return _from_datastore(uri, mapping, default_endpoint, field)
+    return _from_url(uri, mapping, default_endpoint)
+
+
+def check_path_shape(text: object, *, field: str) -> None:
+    """Refuse what no connection could mend; what still waits to be rendered passes.
+
+    :raises UsageError: rules of `parse_uri`.
+    """
+    if not isinstance(text, str) or has_jinja(text):
+        return
+    if text.startswith(_SHORTCUT_ROOTS):
+        check_segments(check_text(text, field=field), value=redact(text), field=field)
+    else:
+        parse_uri(text, field=field)
+
+
+def _from_shortcut(
+    text: str, mapping: Sequence[MappingRow], default_endpoint: str | None, field: str
+) -> Location:
+    check_text(text, field=field)
+    path = check_segments(text, value=redact(text), field=field).rstrip("/")
+    row = row_for_shortcut(path, mapping, field=field)
+    if row is None:
+        raise UsageError(
+            rule="shortcut-unmapped",
+            field=field,
+            value=text,
+            reason="no mapping row of the connection says where this shortcut points to",
+            remedy=f'add {{"shortcut": "{"/".join(path.split("/")[:2])}", "account": ..., '
+            '"container": ..., "prefix": ..., "datastore": ...} to the connection\'s mapping.',
+        )
+    return _place(row, below(path, row.shortcut or ""), default_endpoint)
+
+
+def _from_datastore(
+    uri: DatastoreUri, mapping: Sequence[MappingRow], default_endpoint: str | None, field: str
+) -> Location:
+    row = row_for_datastore(uri.datastore, mapping)
+    if row is None:
+        raise UsageError(
+            rule="datastore-unmapped",
+            field=field,
+            value=str(uri),
+            reason=f"no mapping row of the connection says which container {uri.datastore!r} is",
+            remedy=f'add {{"datastore": "{uri.datastore}", "account": ..., "container": ...}} to '
+            "the connection's mapping.",
+        )
+    endpoint = endpoint_of(row, default_endpoint)
+    return Location(row.account, row.container, uri.path.rstrip("/"), endpoint, uri.store)
+
+
+def _from_url(
+    url: StorageUrl, mapping: Sequence[MappingRow], default_endpoint: str | None
+) -> Location:
+    """Translate a OneLake URL below a mapped shortcut; other URLs gain their datastore."""
+    if url.is_onelake:
+        lakehouse, _, path = url.path.partition("/")
+        row = row_for_shortcut(path, mapping, lakehouse=f"{url.container}/{lakehouse}", field="")
+        if row is not None:
+            return _place(row, below(path, row.shortcut or ""), default_endpoint)
+        return Location(url.account, url.container, url.path, url.endpoint)
+    row = row_for_storage(url.account, url.container, url.path, mapping)
+    datastore = f"datastores/{row.datastore}" if row and row.datastore else None
+    return Location(url.account, url.container, url.path, url.endpoint, datastore)
+
+
+def _place(row: MappingRow, rest: str, default_endpoint: str | None) -> Location:
+    path = "/".join(part for part in (row.prefix, rest) if part)
+    datastore = f"datastores/{row.datastore}" if row.datastore else None
+    endpoint = endpoint_of(row, default_endpoint)
+    return Location(row.account, row.container, path, endpoint, datastore)
+
+
+def endpoint_of(row: MappingRow, default_endpoint: str | None) -> str:
+    """Give the blob service URL of a row's account, in the cloud of the connection's own."""
+    if row.endpoint:
+        return row.endpoint
+    if default_endpoint is None:
+        return f"https://{row.account}.blob.core.windows.net"
+    scheme, _, rest = default_endpoint.partition("://")
+    host, _, path = rest.partition("/")
+    if path:
+        return f"{scheme}://{host}/{row.account}"
+    own, _, suffix = host.partition(".")
+    # A host that does not begin with an account (OneLake) says nothing about other accounts.
+    if not suffix.startswith("blob.") or own.endswith("onelake"):
+        return f"https://{row.account}.blob.core.windows.net"
+    return f"{scheme}://{row.account}.{suffix}"

@@ -1,0 +1,206 @@
+"""The verdict over listing pages: order and page size change nothing, and it says why."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_fabml.core.storage.landing import landing, pause, same_reason, timeout_text
+from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.readiness import (
+    Blob,
+    Rules,
+    Seen,
+    Verdict,
+    fold,
+    settled,
+    verdict,
+)
+from airflow_provider_fabml.core.storage.readiness_rules import parse_rules, rules_are_final
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def blob(name: str, size: int = 10, age: int = 3600, *, directory: bool = False) -> Blob:
+    """A blob below ``d``, written `age` seconds ago."""
+    return Blob(f"d/{name}", size, f"etag-{name}-{age}", NOW - timedelta(seconds=age), directory)
+
+
+def judge(*blobs: Blob, folder: str = "d", **rules) -> Verdict:
+    """Judge one page."""
+    wanted = Rules(**rules)
+    return verdict(fold(Seen(folder, wanted), blobs), wanted, NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "rules", "reason"),
+    [
+        ([], {}, "no file in d yet"),
+        ([], {"glob": "*.csv"}, "no file matching *.csv in d yet"),
+        ([blob("a", age=12)], {"min_files": 5}, "1 of 5 files, newest 12 s ago"),
+        ([blob("a", age=12)], {"min_bytes": 99}, "10 of 99 bytes in 1 file, newest 12 s ago"),
+        (
+            [blob("a", age=12), blob("b", age=90)],
+            {"quiet_period": 60},
+            "2 files, newest 12 s ago; 60 s without a write are wanted",
+        ),
+        (
+            [blob("a"), blob("b", size=0)],
+            {"quiet_period": 60},
+            "1 file, newest 3600 s ago; 0-byte file in progress: b (if empty files are meant to be "
+            "there: allow_empty_files=True)",
+        ),
+    ],
+)
+def test_the_reason_says_what_is_missing(found, rules, reason):
+    """One sentence names the count, the age or the file that holds readiness back."""
+    result = judge(*found, **rules)
+
+    assert (result.ready, result.reason) == (False, reason)
+
+
+@pytest.mark.parametrize(
+    ("found", "rules"),
+    [
+        ([blob("a", age=0)], {}),
+        ([blob("a"), blob("b", size=0)], {}),
+        ([blob("a", age=60)], {"quiet_period": 60}),
+        ([blob("a", size=0)], {"allow_empty_files": True}),
+        ([blob("a"), blob("b", size=0)], {"quiet_period": 60, "marker": "_SUCCESS"}),
+        ([], {"min_files": 0, "marker": "_SUCCESS"}),
+        ([blob("x/y/z.csv")], {"glob": "**/*.csv"}),
+        ([blob("a", age=-3)], {"quiet_period": 0}),
+    ],
+)
+def test_what_is_ready(found, rules):
+    """Each rule is satisfied at its very bound; a marker vouches for empty files."""
+    assert judge(*found, **rules).ready
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        blob("_temporary/0/part-0.csv"),
+        blob("x/_delta_log/0.json"),
+        blob(".crc/a.csv"),
+        blob("_SUCCESS"),
+        blob("dir", directory=True),
+        blob("dir/"),
+        blob("empty", size=0),
+        Blob("dx/a.csv", 10, "e", NOW),
+        Blob("d.csv", 10, "e", NOW),
+        Blob("d", 10, "e", NOW),
+        blob("done.txt"),
+    ],
+)
+def test_what_never_counts(found):
+    """Hidden, temporary, empty, sibling, directory and marker are no data."""
+    assert judge(found, marker="done.txt").count == 0
+
+
+def test_a_hidden_folder_above_is_the_users_choice():
+    """Only names below the watched folder are judged."""
+    assert judge(Blob("_raw/d/a.csv", 1, "e", NOW), folder="_raw/d").ready
+    assert judge(Blob("a.csv", 1, "e", NOW), folder="").ready
+
+
+BLOBS = st.lists(
+    st.builds(
+        blob,
+        st.text("abc/._", min_size=1, max_size=6),
+        st.integers(0, 3),
+        st.integers(0, 100),
+        directory=st.booleans(),
+    ),
+    max_size=30,
+    unique_by=lambda found: found.name,
+)
+
+
+@given(BLOBS, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_order_and_page_size_change_nothing(blobs, size, shuffler: random.Random):
+    """Any split of any order of the same listing gives the same verdict."""
+    rules = Rules(quiet_period=30)
+    expected = verdict(fold(Seen("d", rules), blobs), rules, NOW)
+    shuffled = list(blobs)
+    shuffler.shuffle(shuffled)
+    state = Seen("d", rules)
+    for at in range(0, len(shuffled), size):
+        state = fold(state, shuffled[at : at + size])
+
+    assert verdict(state, rules, NOW) == expected
+
+
+@given(BLOBS, BLOBS)
+def test_settled_is_final(first, more):
+    """Where a look may stop early, no further page would have made it ready."""
+    rules = Rules(quiet_period=30)
+    state = fold(Seen("d", rules), first)
+    if settled(state, NOW):
+        assert not verdict(fold(state, more), rules, NOW).ready
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        [blob("a"), blob("c")],
+        [blob("a")],
+        [blob("a"), blob("b", size=11)],
+        [blob("a"), blob("b", age=1)],
+        [blob("a"), blob("b"), blob("b2")],
+    ],
+)
+def test_the_digest_sees_names_sizes_and_versions(changed):
+    """Renamed, removed, grown, rewritten and added files all change the digest."""
+    assert judge(*changed).digest != judge(blob("a"), blob("b")).digest
+
+
+def test_the_sample_is_small_and_sorted():
+    """Twenty names show what was found, the same ones whatever the order."""
+    names = [f"{number:03}" for number in range(50)]
+    assert judge(*map(blob, reversed(names))).sample == tuple(names[:20])
+
+
+def test_a_landing_is_json():
+    """The next task gets place and facts as plain values."""
+    place = Location("acct", "lake", "d", "https://acct.blob.core.windows.net", "datastores/ds")
+
+    told = landing(place, judge(blob("a", age=60)))
+
+    assert told["newest"] == "2026-01-05T11:59:00+00:00"
+    assert told["datastore_uri"] == "azureml://datastores/ds/paths/d"
+    assert (told["count"], told["bytes"], told["sample"]) == (1, 10, ["a"])
+
+
+def test_rules_rendered_from_templates_are_numbers_again():
+    """Text that a template rendered becomes numbers and flags; time spans become seconds."""
+    rules = parse_rules(
+        min_files="5", min_bytes="10", quiet_period=timedelta(minutes=2), allow_empty_files="True"
+    )
+
+    assert rules == Rules(min_files=5, min_bytes=10, quiet_period=120, allow_empty_files=True)
+    assert Rules.from_json(rules.to_json()) == rules
+    assert rules_are_final({"glob": None, "min_files": 1})
+    assert not rules_are_final({"glob": "{{ x }}"})
+    assert not rules_are_final({"min_files": object()})
+
+
+def test_pauses():
+    """A pause is spread by jitter, obeys the service, and ends at the deadline."""
+    assert pause(60, jitter=0.5, left=1000) == 60
+    assert pause(60, jitter=0, left=1000) == 54
+    assert pause(60, jitter=0.5, left=1000, retry_after=90) == 90
+    assert pause(60, jitter=0.5, left=7) == 7
+    assert pause(60, jitter=0.5, left=-1) == 0
+
+
+def test_only_a_new_reason_is_new():
+    """A reason that only grew older is not worth another log line."""
+    assert same_reason("1 of 5 files, newest 12 s ago", "1 of 5 files, newest 72 s ago")
+    assert not same_reason("1 of 5 files, newest 12 s ago", "2 of 5 files, newest 12 s ago")
+    assert not same_reason("a", None)
+    assert "never looked at" in timeout_text("p", 5, None)
