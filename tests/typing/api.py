@@ -6,7 +6,7 @@
 from airflow.sdk import DAG, Asset
 
 from airflow_provider_fabml import LiteralInput, UriFile, UriFolder
-from airflow_provider_fabml.core.job import JobHandle, JobView
+from airflow_provider_fabml.core.jobs.job import JobHandle, JobView
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
