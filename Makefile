@@ -53,7 +53,7 @@ test-lowest: setup node ## run the tests that need no running Airflow against th
 	@.local/lowest/bin/pytest -q -m 'not system' tests/core tests/clients tests/hooks tests/operators tests/sensors
 
 bench: setup ## time what is claimed to be cheap
-	@$(BIN)/pytest -q -s tests/benchmarks
+	@$(BIN)/pytest -q -s tests/benchmarks/import_budget.py
 
 pictures: setup node ## take the README's picture anew (wants Playwright and Chromium)
 	@$(BIN)/python tests/docs/take_pictures.py

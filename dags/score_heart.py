@@ -55,6 +55,7 @@ with DAG(
     scored = AzureMLBatchJobSensor(
         task_id="scored",
         azure_ml_conn_id="azure_ml_default",
+        storage_conn_id="onelake_default",
         job=score.output,
         poke_interval=10,
         deferrable=True,

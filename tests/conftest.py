@@ -91,6 +91,7 @@ def azurite_container(azurite: Azurite) -> str:
     return name
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the system tests first, one after the other, while another process runs the rest."""
     for item in items:

@@ -34,6 +34,7 @@ def result_of(
     """
     if handle.status != COMPLETED:
         raise _explained(handle, client)
+    log.info("Job %s completed", handle.job_name)
     result = handle.to_json()
     if checks is None:
         log.info("No storage connection: the output of job %s is not checked", handle.job_name)

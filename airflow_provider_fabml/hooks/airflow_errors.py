@@ -49,4 +49,5 @@ def airflow_errors(*, job_is_final: bool = False) -> Iterator[None]:
     try:
         yield
     except FabmlError as error:
-        raise airflow_error(error, job_is_final=job_is_final) from error
+        # Not "from error": the log would say the same words twice, under two tracebacks.
+        raise airflow_error(error, job_is_final=job_is_final) from None

@@ -18,23 +18,18 @@ def azure_ml_connection_form() -> dict[str, Any]:
             "relabeling": {"login": "Client ID", "password": "Client secret"},
             "placeholders": {
                 "login": "application (client) id, for a service principal or a managed identity",
-                "subscription_id": "00000000-0000-0000-0000-000000000000",
-                "resource_group": "rg-scoring",
-                "workspace_name": "trusted-ml",
-                "tenant_id": "00000000-0000-0000-0000-000000000000",
-                "ca_bundle": "/etc/ssl/certs/contoso.pem",
-                "proxies": '{"https": "http://proxy.contoso.com:8080"}',
             },
         },
         "conn-fields": {
-            "subscription_id": text_field("Subscription ID"),
+            "subscription_id": text_field("Subscription ID", "a GUID"),
             "resource_group": text_field("Resource group"),
             "workspace_name": text_field("Workspace"),
             "auth": {
                 "label": "Identity",
-                "description": "Who asks. 'default' is azure-identity's chain.",
+                "description": "Who asks. Left empty, a secret or certificate speaks for itself, else "
+                "azure-identity's default chain does.",
                 "schema": {
-                    "type": "string",
+                    "type": ["string", "null"],
                     "enum": [
                         "default",
                         "service_principal",
@@ -42,7 +37,6 @@ def azure_ml_connection_form() -> dict[str, Any]:
                         "managed_identity",
                         "workload_identity",
                     ],
-                    "default": "default",
                 },
             },
             **identity_fields(),
@@ -55,13 +49,15 @@ def azure_ml_connection_form() -> dict[str, Any]:
                 },
             },
             "resource_manager_url": text_field("Resource Manager URL", "cloud 'custom' only"),
-            "authority_host": text_field("Token issuer", "https URL, cloud 'custom' only"),
+            "authority_host": text_field("Token issuer", "https URL, overrides the cloud's"),
             "ml_audience": text_field("ML token audience", "overrides the cloud's"),
             "arm_audience": text_field("ARM token audience", "cloud 'custom' only"),
             "allowed_hosts": text_field("Further hosts", "private endpoints that may see tokens"),
             "ca_bundle": text_field("CA bundle", "path of a PEM file"),
             "connect_timeout": text_field("Connect timeout (s)"),
             "read_timeout": text_field("Read timeout (s)"),
-            "proxies": text_field("Proxies", "JSON, by scheme"),
+            "proxies": text_field(
+                "Proxies", 'JSON by scheme: {"https": "http://proxy.contoso.com:8080"}'
+            ),
         },
     }

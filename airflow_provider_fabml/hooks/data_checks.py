@@ -45,7 +45,7 @@ class _Places:
         self._rows: dict[str, MappingRow] = {}
 
     def find(self, uri: str, field: str) -> Location | None:
-        parsed = parse_uri(uri, field=field)
+        parsed = parse_uri(uri, field=field, web=True)
         if isinstance(parsed, AssetUri):
             return None
         try:

@@ -23,18 +23,15 @@ def onelake_connection_form() -> dict[str, Any]:
             "placeholders": {
                 "host": "https://trustedlake.blob.core.windows.net",
                 "login": "storage account (with a key), or application (client) id",
-                "tenant_id": "00000000-0000-0000-0000-000000000000",
-                "ca_bundle": "/etc/ssl/certs/contoso.pem",
-                "mapping": '[{"shortcut": "Files/datasets", "account": "trustedlake", '
-                '"container": "trusted", "prefix": "datasets", "datastore": "trusted_blob"}]',
             },
         },
         "conn-fields": {
             "auth": {
                 "label": "Identity",
-                "description": "Who asks. 'default' is azure-identity's chain.",
+                "description": "Who asks. Left empty, a secret or certificate speaks for itself, else "
+                "azure-identity's default chain does.",
                 "schema": {
-                    "type": "string",
+                    "type": ["string", "null"],
                     "enum": [
                         "default",
                         "account_key",
@@ -45,11 +42,13 @@ def onelake_connection_form() -> dict[str, Any]:
                         "managed_identity",
                         "workload_identity",
                     ],
-                    "default": "default",
                 },
             },
             "mapping": text_field(
-                "Mapping", "JSON list: which shortcut is which container and datastore"
+                "Mapping",
+                "JSON list: which shortcut is which container and datastore, e.g. "
+                '[{"shortcut": "Files/datasets", "account": "trustedlake", "container": "trusted", '
+                '"prefix": "datasets", "datastore": "trusted_blob"}]',
             ),
             **identity_fields(),
             "client_id": text_field("Client ID", "managed or workload identity"),

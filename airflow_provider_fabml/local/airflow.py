@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.local import airflow_database
@@ -20,8 +21,7 @@ from airflow_provider_fabml.local.ports import free_ports
 from airflow_provider_fabml.local.process import Child, StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
 # The scheduler and triggerer would serve logs to other machines; here everybody reads the files.
 PROCESSES = {
@@ -31,6 +31,8 @@ PROCESSES = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 USER = "admin"
+# What lasts is started again when it breaks, as it would be by whatever runs Airflow elsewhere.
+AGAIN = (sys.executable, "-I", "-S", str(Path(__file__).with_name("again.py")))
 
 
 class AirflowProcesses:
@@ -71,7 +73,7 @@ class AirflowProcesses:
         """
         self._finish_database()
         for name, command in PROCESSES.items():
-            self.children.append(self._child(name, command, connections).start())
+            self.children.append(self._child(name, command, connections, again=AGAIN).start())
 
     def _finish_database(self) -> None:
         if self._database_ready:
@@ -97,10 +99,17 @@ class AirflowProcesses:
         part = {"api-server": "metadatabase"}.get(name, name.replace("-", "_"))
         return lambda: self.api.health().get(part) == "healthy"
 
-    def _child(self, name: str, command: list[str], connections: Mapping[str, str]) -> Child:
+    def _child(
+        self,
+        name: str,
+        command: list[str],
+        connections: Mapping[str, str],
+        *,
+        again: Sequence[str] = (),
+    ) -> Child:
         return Child(
             f"Airflow {name}",
-            [sys.executable, "-m", "airflow", *command],
+            [*again, sys.executable, "-m", "airflow", *command],
             log=self.home / "processes" / f"{name}.log",
             env={**os.environ, **self.settings, **connections},
             cwd=self.home,

@@ -12,7 +12,7 @@ from airflow.sdk.timezone import utcnow
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.jobs.submission import Situation
+from airflow_provider_fabml.core.jobs.submission import SETTLE_WINDOW, Situation
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.core.options import check_options, deadline_of
 from airflow_provider_fabml.core.scoring.invocation import digest, fixed_outputs, parse_invocation
@@ -98,6 +98,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     operator_extra_links = (AzureMLStudioJobLink(),)
     ui_color = "#d6e9f8"
     first_wait: float = TRIGGER_FLOOR
+    settle_window: timedelta = SETTLE_WINDOW
     # Made when the task runs: Airflow copies operators, and a lock cannot be copied.
     _sleeper: Interruptible | None = None
 
@@ -218,6 +219,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             description=default_description(identity),
             cancel_before=self.on_clear == "cancel",
             before_post=checks.before_post if checks else _no_checks,
+            settle_window=self.settle_window,
         )
 
     def _sleep_of(self, context: Context) -> Callable[[float], None]:

@@ -8,7 +8,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_fabml.core.errors import FabmlError, TransientError
+from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
 from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def wait_for_job(
             step = watching.send(answer)
             answer = None
             if isinstance(step, Look):
-                answer = _look(client, handle.job_name)
+                answer = _look(client, handle)
             else:
                 if step.note:
                     log.info("Job %s: %s", handle.job_name, step.note)
@@ -93,9 +93,11 @@ def wait_for_job(
         return outcome
 
 
-def _look(client: BatchEndpointClient, job_name: str) -> Seen | NotSeen:
+def _look(client: BatchEndpointClient, handle: JobHandle) -> Seen | NotSeen:
     try:
-        view = client.get_job(job_name)
+        view = client.get_job(handle.job_name)
     except TransientError as error:
         return NotSeen(str(error), datetime.now(UTC), error.retry_after)
+    except PermanentError as error:
+        raise PermanentError(str(error), status=error.status, url=handle.studio_url) from error
     return Seen(view.status, datetime.now(UTC))

@@ -556,9 +556,9 @@ def test_certificates_and_proxy_passwords_are_masked_in_logs(
     from airflow.sdk._shared.secrets_masker import redact
 
     fields = IDENTITIES["certificate text"][0](site)
-    proxies = {"https": "http://me:proxy-password-8e@127.0.0.1:9"}
+    proxies = {"https": "http://me:gate-8e-word@127.0.0.1:9"}
     connected[CONN_ID] = site.connection(**fields, proxies=proxies)
     default_hook().get_connection_value()
     asyncio.run(default_hook().aget_connection_value())
-    line = f"said proxy-password-8e and {fields['certificate_data']}"
+    line = f"said gate-8e-word and {fields['certificate_data']}"
     assert redact(line) == "said *** and ***"

@@ -135,11 +135,12 @@ def _cloud(given: Mapping[str, Any], field: str) -> Cloud:
 
 
 def _refuse_custom_fields(given: Mapping[str, Any], name: str, field: str) -> None:
-    if "resource_manager_url" in given:
+    own = [key for key in ("resource_manager_url", "arm_audience") if key in given]
+    if own:
         raise UsageError(
             rule="connection-custom-field",
-            field=f"{field}: resource_manager_url",
-            value=redact(str(given["resource_manager_url"])),
+            field=f"{field}: {own[0]}",
+            value=redact(str(given[own[0]])),
             reason=f"cloud is {name}, whose hosts are known",
             remedy="set cloud to 'custom', or remove the field",
         )

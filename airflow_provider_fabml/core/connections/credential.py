@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from dataclasses import field as _field
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ _PRINCIPAL = "service_principal"
 _WITH_CERTIFICATE = "service_principal_certificate"
 _CERTIFICATE_FIELDS = ("certificate_path", "certificate_data")
 # A GUID, or a verified domain such as contoso.onmicrosoft.com.
+_PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 _TENANT = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z-]+)*")
 
 
@@ -81,12 +83,30 @@ def parse_credential(fields: Mapping[str, Any], *, field: str) -> CredentialSpec
     _check_certificate(kind, given, field)
     _check_places(given, field)
     authority = given.get("authority_host")
+    if "certificate_data" in given:
+        given["certificate_data"] = with_line_breaks(str(given["certificate_data"]))
     return CredentialSpec(
         kind=kind,
         **{name: str(given[name]) for name in _TEXT_FIELDS if name in given},
         authority_host=authority.rstrip("/") if authority else None,
         # A custom issuer is unknown to the public cloud, so the question could only fail.
         disable_instance_discovery=_flag(given, field) or bool(authority),
+    )
+
+
+def with_line_breaks(pem: str) -> str:
+    r"""PEM text whose line breaks a one-line form field or an environment variable swallowed.
+
+    Browsers drop them from a password field, and JSON by hand often has them as ``\n``.
+    """
+    if "\n" in pem.strip():
+        return pem
+    text = pem.replace("\\n", "\n")
+    blocks = _PEM_BLOCK.findall(text)
+    if not blocks or "DEK-Info" in text:  # the headers of an old encrypted key need their lines
+        return text
+    return "".join(
+        "\n".join([begin, *wrap("".join(body.split()), 64), end, ""]) for begin, body, end in blocks
     )
 
 

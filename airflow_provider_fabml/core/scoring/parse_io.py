@@ -111,7 +111,7 @@ def _parse_input(field: str, value: object) -> JobInput:
             reason="a data input says where the data lies",
             remedy='give its place: UriFolder("azureml://datastores/<datastore>/paths/<folder>")',
         )
-    parse_uri(typed.uri, field=f"{field}.uri")
+    parse_uri(typed.uri, field=f"{field}.uri", web=True)
     return typed
 
 

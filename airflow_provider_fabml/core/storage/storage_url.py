@@ -45,6 +45,16 @@ class StorageUrl(NamedTuple):
         )
 
 
+def is_web_address(uri: str) -> bool:
+    """Whether this is a bare ``https`` URL outside Azure Storage, which Azure ML may fetch itself."""
+    parts = _split(uri)
+    host = (parts.hostname or "") if parts else ""
+    if parts is None or parts.scheme != "https" or parts.username or parts.query or "." not in host:
+        return False
+    storage = _AZURE_HOST.fullmatch(host) or _ONELAKE_HOST.fullmatch(host)
+    return not (storage or host.endswith(".dfs.azure.com") or _is_path_style(host))
+
+
 def parse_storage_url(uri: str, *, field: str) -> StorageUrl:
     """Read a storage URL that passed `check_text`; no error shows its query or user.
 

@@ -11,7 +11,11 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.storage.storage_url import StorageUrl, parse_storage_url
+from airflow_provider_fabml.core.storage.storage_url import (
+    StorageUrl,
+    is_web_address,
+    parse_storage_url,
+)
 from airflow_provider_fabml.core.storage.uri_text import check_segments, check_text, redact
 
 __all__ = ["AssetUri", "DatastoreUri", "StorageUrl", "parse_uri"]
@@ -66,7 +70,7 @@ class DatastoreUri(NamedTuple):
 
 
 class AssetUri(NamedTuple):
-    """A registered data asset, model or job output: only Azure ML knows where its bytes are."""
+    """A registered asset, a job output or a web address: only Azure ML knows how to reach it."""
 
     text: str
 
@@ -75,11 +79,15 @@ class AssetUri(NamedTuple):
         return self.text
 
 
-def parse_uri(text: object, *, field: str) -> DatastoreUri | StorageUrl | AssetUri:
+def parse_uri(
+    text: object, *, field: str, web: bool = False
+) -> DatastoreUri | StorageUrl | AssetUri:
     """Read `text` in any of the forms Azure ML, ADLS Gen2, Azurite and OneLake use.
 
     :param text: the URI, rendered.
     :param field: where it stands, for the error.
+    :param web: take an ``https`` URL of any host as well, as the SDK does for inputs; only Azure ML
+        can tell whether it reads it.
     :raises UsageError: with the rule broken and the text to write instead.
     """
     uri = check_text(text, field=field)
@@ -89,6 +97,8 @@ def parse_uri(text: object, *, field: str) -> DatastoreUri | StorageUrl | AssetU
     found = _SHORT.fullmatch(uri) or _LONG.fullmatch(uri) or _ARM_DATASTORE.fullmatch(arm)
     if found:
         return _datastore(uri, found.groupdict(), field)
+    if web and is_web_address(uri):
+        return AssetUri(uri)
     return parse_storage_url(uri, field=field)
 
 

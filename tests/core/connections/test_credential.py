@@ -55,3 +55,22 @@ def test_an_issuer_of_ones_own_is_not_asked_about():
         disable_instance_discovery=True
     )
     assert parse_credential({"disable_instance_discovery": False}, field="c") == CredentialSpec()
+
+
+@pytest.mark.parametrize("lost", ["", " ", "\\n"], ids=["a form", "blanks", "JSON by hand"])
+def test_a_pem_that_lost_its_line_breaks_is_mended(lost: str):
+    """A one-line password field drops line breaks; the certificate is loadable all the same."""
+    import trustme
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    pem = trustme.CA().issue_cert("localhost").private_key_pem.bytes().decode()
+    fields = {"auth": "service_principal_certificate", "tenant_id": "t", "client_id": "c"}
+    spec = parse_credential(
+        {**fields, "certificate_data": pem.strip().replace("\n", lost)}, field="connection 'x'"
+    )
+    mended, original = spec.certificate_data, pem
+    assert mended is not None
+    assert (
+        load_pem_private_key(mended.encode(), None).private_numbers()  # type: ignore[union-attr]
+        == load_pem_private_key(original.encode(), None).private_numbers()  # type: ignore[union-attr]
+    )

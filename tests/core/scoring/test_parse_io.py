@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.scoring.job_io import (
     DATA_TYPES,
     CustomModel,
@@ -69,3 +70,19 @@ def test_the_wire_has_the_services_keys() -> None:
 def test_a_root_is_a_datastore_folder() -> None:
     """The root comes back as the place it names."""
     assert parse_output_root(f"{PLACE}/") == DatastoreUri("trusted_blob", "heart/")
+
+
+@pytest.mark.parametrize("uri", ["https://raw.contoso.com/heart.csv", "https://example.com/a/b"])
+def test_an_input_may_be_a_web_address(uri: str) -> None:
+    """The SDK takes an https URL of any host as an input; whether it is read only Azure ML knows."""
+    assert parse_inputs({"heart": UriFile(uri)}) == {"heart": UriFile(uri)}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://example.com/a", "https://me:pw@example.com/a", "https://acct.dfs.azure.com/lake/x"],
+)
+def test_a_web_address_that_cannot_work_is_refused(uri: str) -> None:
+    """Plain http, a password, or the host that Microsoft's page invented."""
+    with pytest.raises(UsageError):
+        parse_inputs({"heart": UriFile(uri)})
