@@ -42,7 +42,7 @@ status: setup ## say what `make up` left running
 	@$(RUN) status
 
 test: setup node ## run all tests
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@mkdir -p .local && bash .ci/tests $(BIN)/pytest .local/system-tests.log
 
 test-lowest: setup node ## run the tests that need no running Airflow against the lowest versions allowed
 	@mkdir -p .local

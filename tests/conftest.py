@@ -91,15 +91,6 @@ def azurite_container(azurite: Azurite) -> str:
     return name
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the system tests first, one after the other, while another process runs the rest."""
-    for item in items:
-        if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.xdist_group("system"))
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
-
-
 def _skipped_shared(reporter: pytest.TerminalReporter) -> Counter[str]:
     reasons: Counter[str] = Counter()
     for report in reporter.stats.get("skipped", []):
