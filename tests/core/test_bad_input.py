@@ -36,7 +36,16 @@ HARMLESS = {
         "functools",
     ),
     *("hashlib", "heapq", "ipaddress", "itertools", "json", "math", "operator", "re", "typing"),
-    *("unicodedata", "urllib.parse", "fnmatch", "base64", "binascii", "string", "types"),
+    *(
+        "unicodedata",
+        "urllib.parse",
+        "fnmatch",
+        "base64",
+        "binascii",
+        "string",
+        "textwrap",
+        "types",
+    ),
 }
 
 

@@ -134,7 +134,8 @@ def test_the_form_offers_what_the_parser_takes():
         "certificate_data",
         "certificate_password",
     }
-    example = json.loads(form["ui-field-behaviour"]["placeholders"]["mapping"])
+    _, _, text = fields["mapping"]["description"].partition("e.g. ")
+    example = json.loads(text)
     assert set(example[0]) <= set(MappingRow._fields)
     assert form["hook-class-name"].endswith(OneLakeStorageHook.__name__)
     assert form["connection-type"] == OneLakeStorageHook.conn_type
