@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.core.errors import PermanentError
+from airflow_provider_fabml.core.errors import OutputNotUsableError, PermanentError
 from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
 from airflow_provider_fabml.core.jobs.submission import SETTLE_WINDOW, Situation
@@ -175,7 +175,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             client = stack.enter_context(AzureMLBatchHook(self.azure_ml_conn_id).get_client())
             checks = stack.enter_context(data_checks(self.storage_conn_id, client))
             if event["status"] == "timeout":
-                raise self._out_of_time(client, handle)
+                raise self._out_of_time(context, client, handle)
             return self._finish(context, client, checks, handle)
 
     def on_kill(self) -> None:
@@ -243,7 +243,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             self._defer(handle, deadline)
         outcome = self._wait_here(context, client, handle, deadline)
         if isinstance(outcome, OutOfTime):
-            raise self._out_of_time(client, handle._replace(status=outcome.last))
+            raise self._out_of_time(context, client, handle._replace(status=outcome.last))
         return self._finish(context, client, checks, handle._replace(status=outcome.status))
 
     def _deadline(self, context: Context) -> datetime | None:
@@ -291,10 +291,14 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 self.log.info("Job %s: %s", handle.job_name, cancelled(handle, client))
             raise
 
-    def _out_of_time(self, client: BatchEndpointClient, handle: JobHandle) -> OutOfTimeError:
+    def _out_of_time(
+        self, context: Context, client: BatchEndpointClient, handle: JobHandle
+    ) -> OutOfTimeError:
         from airflow_provider_fabml.clients.completion import out_of_time
 
         cancel = self.on_timeout == "cancel"
+        if cancel:  # a job that is being cancelled is nothing for a later try to wait for
+            TaskMemory(context).spend()
         return out_of_time(handle, client, limit=self.execution_timeout, cancel=cancel)
 
     def _finish(
@@ -307,7 +311,11 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         """The result of a job that has ended, and the asset events that carry its facts."""
         from airflow_provider_fabml.clients.completion import result_of
 
-        result = result_of(handle, client, checks)
+        try:
+            result = result_of(handle, client, checks)
+        except OutputNotUsableError:
+            TaskMemory(context).spend()  # the same job would give the same result
+            raise
         context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {"azure_ml_job": result}

@@ -39,6 +39,12 @@ class TaskMemory:
         """Drop the record."""
         self._store.delete(KEY)
 
+    def spend(self) -> None:
+        """Note that nothing can come of the newest attempt: a later try opens another."""
+        value = self.load()
+        if value is not None:
+            self.save({**value, "spent": True})
+
 
 def identity_of(context: Context) -> RunIdentity:
     """Who the task instance is; the one place that reads it from the context (D2)."""

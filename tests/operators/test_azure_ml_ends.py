@@ -126,3 +126,51 @@ def test_a_killed_trigger_asks_before_it_cancels(
         asyncio.run(trigger.on_kill())
     status = only_job(manual_scoring)["state"]
     assert (status in {"CancelRequested", "Canceled"}) == cancelled
+
+
+def test_a_result_that_is_not_usable_is_not_waited_for_again(manual_scoring: Scoring):
+    """A job that completed without a result: the next try is another job at another path."""
+    operator = score(inputs={"heart": UriFolder(manual_scoring.upload())}, retries=1)
+    run_id, store = new_run(), {}
+
+    def end(number: int) -> None:
+        while len(manual_scoring.emulator.control.jobs()) < number:
+            time.sleep(0.05)
+        job = manual_scoring.emulator.control.jobs()[-1]
+        manual_scoring.emulator.control.set_state(job["name"], "Completed")
+
+    for number in (1, 2):
+        thread = threading.Thread(target=end, args=(number,))
+        thread.start()
+        done = run_to_end(
+            operator,
+            connections=manual_scoring.connections,
+            run_id=run_id,
+            state_store=store,
+            try_number=number,
+            max_tries=1,
+        )
+        thread.join()
+        assert "nothing lies at" in str(done.error)
+    assert len({post.body for post in manual_scoring.posts()}) == 2
+    assert ["/score/1/" in post.body for post in manual_scoring.posts()] == [True, False]
+
+
+def test_a_job_we_cancelled_is_not_resumed(manual_scoring: Scoring):
+    """After a deadline that cancelled the job, the next try opens an attempt of its own."""
+    operator = score(
+        inputs={"heart": UriFolder(manual_scoring.upload())},
+        execution_timeout=timedelta(seconds=3),
+    )
+    run_id, store = new_run(), {}
+    for number in (1, 2):
+        run_to_end(
+            operator,
+            connections=manual_scoring.connections,
+            run_id=run_id,
+            state_store=store,
+            try_number=number,
+            max_tries=1,
+            start_date=datetime.now(UTC),
+        )
+    assert len(manual_scoring.emulator.control.jobs()) == 2

@@ -15,6 +15,8 @@ or the process died around the POST)        job is adopted; none after every pag
 handle, status unknown                      ``Ask`` for the job
 handle, job ended Failed or Canceled        ``Open`` in a later try; in the same try the failure is
                                             the task's own
+handle, and the attempt is spent: its       ``Open`` in a later try
+result was not usable, or we cancelled it
 handle, any other status                    ``Resume`` the job; a completed one gives its result
 ==========================================  =====================================================
 """
@@ -46,6 +48,7 @@ class Record(NamedTuple):
     ``outputs`` are the placed outputs (``{"score": {"type": "UriFile", "uri": …}}``), ``intended_at``
     an ISO 8601 instant written before the POST, ``job`` the handle once it is known. ``own_place`` is
     False where the caller gave an output's URI, so that other jobs may write to the same one.
+    ``spent`` is True once nothing can come of the attempt any more.
     """
 
     attempt: int
@@ -59,6 +62,7 @@ class Record(NamedTuple):
     intended_at: str
     job: dict[str, Any] | None = None
     own_place: bool = True
+    spent: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the task state store."""
@@ -118,9 +122,10 @@ def next_step(record: Record | None, now: Situation, job_status: str | None = No
         return Open(max(now.try_number, record.attempt + 1), before=record)
     if record.job is None:
         return LookUp(record)
-    if job_status is None:
+    if job_status is None and not record.spent:
         return Ask(record)
-    if job_status in {FAILED, CANCELED} and record.attempt < now.try_number:
+    over = record.spent or job_status in {FAILED, CANCELED}
+    if over and record.attempt != now.try_number:
         return Open(now.try_number)
     return Resume(record)
 
