@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from azure.storage.blob import BlobServiceClient
-from support.task_runner import run_task, run_to_end
+from support.task_runner import Supervisor, resume, run_task, run_to_end
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.local.azurite import Azurite
@@ -180,11 +180,14 @@ def test_a_permanent_error_fails_at_once_in_every_mode(mode, connections):
 
 def test_a_container_deleted_during_the_wait_fails_the_deferred_task(connections, container):
     """What turns permanent while deferred ends with the same error as in a worker."""
-    threading.Timer(0.1, container.delete_container).start()
+    waiting = sensor(deferrable=True, timeout=15)
+    supervisor = Supervisor(connections, {})
+    deferred = run_task(waiting, supervisor=supervisor)
+    container.delete_container()
 
-    outcome = run_to_end(sensor(deferrable=True, timeout=15), connections=connections)
+    outcome = resume(waiting, deferred, supervisor)
 
-    assert outcome.phases == ["deferred", "failed"]
+    assert (deferred.state, outcome.state) == ("deferred", "failed")
     assert type(outcome.error) is AirflowFailException
     assert "Container" in str(outcome.error)
 

@@ -380,6 +380,12 @@ def run_to_end(
             return outcome
 
 
+def resume(operator: BaseOperator, deferred: TaskOutcome, supervisor: Supervisor) -> TaskOutcome:
+    """Go on with a deferred task: its real trigger, then the worker."""
+    following = _triggered(deferred.message, supervisor, 60, deferred.log)
+    return run_task(operator, supervisor=supervisor, **following)
+
+
 def _triggered(message: Any, supervisor: Supervisor, left: float, log: list[str]) -> dict[str, Any]:
     """Run the trigger and say how the worker goes on, as the scheduler does."""
     from airflow.sdk.serde import deserialize
