@@ -9,6 +9,7 @@ One date is one folder, one job and one output of its own::
 Each midnight's run waits up to a day for that day's folder. Unpausing the DAG starts the newest
 run only (catchup is off); past dates are scored when somebody asks for them::
 
+    airflow dags unpause score_daily
     airflow backfill create --dag-id score_daily --from-date 2026-01-01 --to-date 2026-01-05
 """
 

@@ -14,6 +14,8 @@ Nothing holds a worker slot while it waits. Trigger it with other params for ano
 endpoint: `airflow dags trigger score_heart --conf '{"endpoint_name": "breast-cancer-classifier"}'`.
 """
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Param
 
 from airflow_provider_fabml import UriFolder
@@ -40,6 +42,7 @@ with DAG(
         min_files=1,
         quiet_period=10,  # seconds without a change: whoever uploads has finished
         poke_interval=10,
+        timeout=timedelta(hours=12),
         deferrable=True,
     )
     score = AzureMLInvokeBatchEndpointOperator(

@@ -45,7 +45,7 @@ class DataChecks:
 
     def facts(self, uri: str, *, is_file: bool) -> OutputFacts | None:
         """What lies at an output's URI, or None where this connection cannot see it."""
-        place = self._resolve(uri, "outputs")
+        place = self._visible(uri, "outputs")
         if place is None:
             return None
         if not is_file:
@@ -58,8 +58,16 @@ class DataChecks:
         rows = counted.rows if counted.complete else None
         return OutputFacts(1, head.size, head.last_modified, rows)
 
+    def _visible(self, uri: str, field: str) -> Location | None:
+        """The place, or None where this connection's identity has no business."""
+        place = self._resolve(uri, field)
+        if place is not None and not self._storage.may_reach(place):
+            log.warning("%s = %s is not looked at: it is in another account", field, uri)
+            return None
+        return place
+
     def _refuse_empty_input(self, field: str, value: UriFolder | UriFile) -> None:
-        place = self._resolve(value.uri, field)
+        place = self._visible(value.uri, field)
         if place is None:
             return
         if isinstance(value, UriFile):
@@ -79,7 +87,7 @@ class DataChecks:
             )
 
     def _refuse_occupied_output(self, field: str, uri: str) -> None:
-        place = self._resolve(uri, field)
+        place = self._visible(uri, field)
         if place is not None and self._storage.exists_any(place):
             raise UsageError(
                 rule="output-occupied",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_fabml.core.errors import PermanentError
+from airflow_provider_fabml.core.errors import FabmlError, PermanentError
 from airflow_provider_fabml.core.jobs.readback import Finding, settings_not_taken
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
     from airflow_provider_fabml.clients.submitter import Submitted
-    from airflow_provider_fabml.core.jobs.job import JobHandle
+    from airflow_provider_fabml.core.jobs.job import JobHandle, JobView
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,12 @@ def confirm(
     """Compare the settings that were sent with the job's own; give the handle with today's status.
 
     A setting that the job contradicts is an error in the log; with ``strict`` the job is cancelled
-    and ``PermanentError`` raised. One that the job is silent about is a warning.
+    and ``PermanentError`` raised. One that the job is silent about is a warning. A look that fails
+    decides nothing about a job that was started (a new one may not be readable at once).
     """
-    handle = submitted.handle
-    view = client.get_job(handle.job_name)
-    lost, unknown = settings_not_taken(settings, *submitted.observed, view.properties)
+    handle, seen = submitted.handle, _look(client, submitted.handle)
+    told = (*submitted.observed, seen.properties) if seen else submitted.observed
+    lost, unknown = settings_not_taken(settings, *told)
     for finding in unknown:
         log.warning("Setting %s", finding)
     for finding in lost:
@@ -36,7 +37,15 @@ def confirm(
     if lost and strict:
         client.cancel_job(handle.job_name)
         raise _not_taken(handle, lost)
-    return handle._replace(status=view.status)
+    return handle._replace(status=seen.status) if seen else handle
+
+
+def _look(client: BatchEndpointClient, handle: JobHandle) -> JobView | None:
+    try:
+        return client.get_job(handle.job_name)
+    except FabmlError as error:
+        log.warning("Job %s was started and cannot be read yet: %s", handle.job_name, error)
+        return None
 
 
 def _not_taken(handle: JobHandle, lost: list[Finding]) -> PermanentError:

@@ -18,6 +18,7 @@ from airflow_provider_fabml.clients.storage_common import (
     translated,
     whole_size,
 )
+from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.probe import (
     PAGE_SIZE,
     Answer,
@@ -131,6 +132,14 @@ class StorageClient:
             if error.status_code == 416:
                 return None
             raise
+
+    def may_reach(self, location: Location) -> bool:
+        """Whether the connection's secrets may be used for this location at all."""
+        try:
+            check_destination(self._settings, location)
+        except UsageError:
+            return False
+        return True
 
     def check_access(self, location: Location) -> None:
         """List one name of the location's container, or, without one, one container."""

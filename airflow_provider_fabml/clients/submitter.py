@@ -122,7 +122,7 @@ class Submitter:
 
     def _ask(self, record: Record) -> Submitted:
         handle = submission.handle_of(record)
-        view = self._client.get_job(handle.job_name)
+        view = self._read_own(handle)
         step = submission.next_step(record, self._plan.situation, view.status)
         if isinstance(step, submission.Open):
             log.info("Job %s of attempt %s %s", handle.job_name, record.attempt, view.status)
@@ -130,6 +130,19 @@ class Submitter:
         log.info("Resuming job %s of attempt %s", handle.job_name, record.attempt)
         resumed = handle._replace(status=view.status)
         return Submitted(resumed, (view.properties,), resumed=True)
+
+    def _read_own(self, handle: JobHandle) -> JobView:
+        try:
+            return self._client.get_job(handle.job_name)
+        except PermanentError as error:
+            if error.status != 404:
+                raise
+            raise PermanentError(
+                f"{error.what}; an earlier try had started it",
+                status=404,
+                remedy="if the job is gone for good, clear the task: that opens a new attempt",
+                url=handle.studio_url or None,
+            ) from error
 
     def _look_up(self, record: Record) -> Submitted:
         log.warning(
@@ -180,7 +193,7 @@ class Submitter:
         )
         check_kind(invocation, target.kind)
         folder = attempt_folder(plan.identity, attempt)
-        outputs = place_outputs(invocation, target.kind, folder, attempt)
+        outputs = place_outputs(invocation, target.kind, folder, attempt, plan.identity.map_index)
         plan.before_post(invocation, outputs)
         record = Record(
             attempt=attempt,
@@ -265,6 +278,13 @@ class Submitter:
         if not self._plan.cancel_before:
             log.info("Leaving the job of attempt %s as it is", before.attempt)
             return
+        try:
+            self._end(before)
+        except PermanentError as error:
+            # A job that is gone, or out of reach, must not bar the way for ever.
+            log.warning("Attempt %s is left as it is: %s", before.attempt, error)
+
+    def _end(self, before: Record) -> None:
         name = self._name_of(before)
         if name is None:
             return

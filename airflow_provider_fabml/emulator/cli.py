@@ -90,6 +90,8 @@ def announcement(emulator: EmulatorServer) -> Iterator[str]:
     yield f"# Azure ML emulator on {emulator.url} (workspace '{emulator.workspace.name}')"
     for name, value in emulator.environment().items():
         yield f"export {name}={shlex.quote(value)}"
+    if emulator.workspace.storage is None:
+        yield "# No storage is configured: jobs will fail. Give --storage-url and --storage-key (Azurite)"
     yield "# azure-identity needs one keyword besides: disable_instance_discovery=True"
     connection = json.dumps(emulator.connection())
     yield f"export AIRFLOW_CONN_AZURE_ML_DEFAULT={shlex.quote(connection)}"

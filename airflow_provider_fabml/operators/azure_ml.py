@@ -15,7 +15,12 @@ from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
 from airflow_provider_fabml.core.jobs.submission import SETTLE_WINDOW, Situation
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.core.options import check_options, deadline_of
-from airflow_provider_fabml.core.scoring.invocation import digest, fixed_outputs, parse_invocation
+from airflow_provider_fabml.core.scoring.invocation import (
+    digest,
+    fixed_outputs,
+    parse_invocation,
+    shared_outputs,
+)
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
@@ -56,7 +61,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         …, or Fabric's ``{"JobInputType": "UriFolder", "Uri": "azureml://…"}``. (templated)
     :param outputs: by name, ``UriFile`` or ``UriFolder``, or Fabric's ``{"JobOutputType": …}``. An
         output without a URI is placed below ``output_root``; ``{attempt}`` in a URI becomes the
-        attempt's number. (templated)
+        attempt's number, ``{map_index}`` the mapped task's. (templated)
     :param output_root: datastore folder below which every attempt gets a folder of its own:
         ``<root>/<dag>/[<partition>/]<run>/<task>[/~map<index>]/<attempt>/``. This or ``outputs`` is
         required. (templated)
@@ -68,7 +73,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         ``Description``, ``LoggingLevel``, ``MaxConcurrencyPerInstance``), in this or in snake_case
         spelling; numbers that a template turned into text become numbers again. (templated)
     :param strict_settings: fail the task when the job shows that a setting was not taken, instead of
-        warning about it. The job is cancelled.
+        warning about it. The job is cancelled. A setting of which the job does not tell stays a warning.
     :param azure_ml_conn_id: connection of type ``azure_ml``. (templated)
     :param storage_conn_id: connection of type ``onelake`` to the storage behind the datastores. With
         it an empty input folder and an occupied output are refused before the POST, and the output is
@@ -161,6 +166,12 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             handle = submitted.handle
             context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
             self.log.info("Job %s: %s", handle.job_name, handle.studio_url)
+            self.log.info(
+                "Deployment %s, inputs %s, outputs %s",
+                handle.deployment_name,
+                handle.inputs,
+                handle.outputs,
+            )
             handle = confirm(client, submitted, invocation.settings, strict=self.strict_settings)
             if not self.wait_for_completion:
                 return handle.to_json()
@@ -210,6 +221,12 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         from airflow_provider_fabml.clients.submitter import Plan
 
         ti, identity = context["ti"], identity_of(context)
+        for name in shared_outputs(invocation, identity.map_index):
+            self.log.warning(
+                "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
+                "output_root, or {map_index} in the URI.",
+                name,
+            )
         return Plan(
             invocation=invocation,
             stated_kind=parse_kind(self.deployment_kind),

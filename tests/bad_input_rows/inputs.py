@@ -35,6 +35,12 @@ ROWS = [
         "inputs['heart']",
         secret="Zm9vYmFy",
     ),
+    BadInput(
+        "a typed value that an XCom turned into a list",
+        lambda: one([PLACE, None]),
+        "io-type-lost",
+        "inputs['heart']",
+    ),
     BadInput("no JobInputType", lambda: one({"Uri": PLACE}), "io-type-missing", "inputs['heart']"),
     BadInput(
         "JobInputType of another service",

@@ -54,6 +54,10 @@ def remedy(reason: str) -> str:
 class Occupied:
     """A storage where something lies at every path."""
 
+    def may_reach(self, _place) -> bool:
+        """Say that this path may be looked at."""
+        return True
+
     def exists_any(self, _place) -> bool:
         """Say that this path is taken too."""
         return True

@@ -148,3 +148,41 @@ def test_an_output_that_never_varies_is_warned_about(caplog, capsys):
         score(outputs={"score": {"JobOutputType": "UriFile", "Uri": ROOT + "/{{ run_id }}/p.csv"}})
     warned = [line for line in log if "is the same in every run" in line]
     assert len(warned) == 1
+
+
+@pytest.mark.azurite
+def test_mapped_tasks_with_one_explicit_output_are_warned(scoring: Scoring):
+    """A URI that does not tell the index may be a rival's too; ``{map_index}`` in it helps."""
+    said = []
+    for tail in ("predictions.csv", "{map_index}/predictions.csv"):
+        run_id = new_run()
+        operator = score(
+            inputs={"heart": UriFolder(scoring.upload(files=1))},
+            outputs={"score": {"JobOutputType": "UriFile", "Uri": f"{ROOT}/{run_id}/{tail}"}},
+            output_root=None,
+        )
+        done = run_task(operator, connections=scoring.connections, run_id=run_id, map_index=7777)
+        assert done.state == "success", done.text
+        said.append("may overwrite each other" in done.text)
+    assert said == [True, False]
+    assert done.result["outputs"]["score"]["uri"].endswith("/7777/predictions.csv")
+
+
+@pytest.mark.azurite
+def test_an_output_in_another_account_is_not_looked_at(scoring: Scoring):
+    """A storage connection with a key sees its own account only; the job runs all the same."""
+    operator = score(
+        inputs={"heart": UriFolder(scoring.upload())},
+        outputs={"score": {"JobOutputType": "UriFile"}},
+        output_root="azureml://datastores/workspaceblobstore/paths/elsewhere",
+        storage_conn_id="other_account",
+    )
+    connections = scoring.connections
+    connections["other_account"] = {
+        **connections["onelake_default"],
+        "host": scoring.azurite.blob_url.replace("trustedlake", "otherlake"),
+        "login": "otherlake",
+    }
+    done = run_task(operator, connections=connections, run_id=new_run())
+    assert "is not looked at: it is in another account" in done.text
+    assert done.state == "success", done.text

@@ -183,3 +183,32 @@ def test_the_record_outlives_thirty_days(scoring: Scoring):
     kept = [m for m in done.sent if type(m).__name__ == "SetTaskStateStore"]
     assert kept
     assert all(message.expires_at is None for message in kept)
+
+
+def test_a_clear_does_not_need_the_old_job(scoring: Scoring):
+    """A job of an earlier attempt that is gone is left with a warning; the new one starts."""
+    operator = score(inputs={"heart": UriFolder(scoring.upload())})
+    run_id, store = new_run(), {}
+    common = {"connections": scoring.connections, "run_id": run_id, "state_store": store}
+    first = run_to_end(operator, **common, max_tries=0)
+    scoring.emulator.control.add_fault(
+        method="GET", path=f"/jobs/{first.result['job_name']}", status=404, times=5
+    )
+    second = run_to_end(operator, **common, try_number=2, max_tries=1)
+    scoring.emulator.control.clear_faults()
+    assert second.state == "success", second.text
+    assert "is left as it is" in second.text
+    assert second.result["job_name"] != first.result["job_name"]
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_the_first_look_decides_nothing(scoring: Scoring, status: int):
+    """A job that was started is not failed because it cannot be read at once."""
+    scoring.emulator.control.add_fault(
+        method="GET", path="/workspaces/[^/]+/jobs/", status=status, retry_after="0", times=4
+    )
+    operator = score(inputs={"heart": UriFolder(scoring.upload())}, wait_for_completion=False)
+    done = run_task(operator, connections=scoring.connections, run_id=new_run())
+    scoring.emulator.control.clear_faults()
+    assert done.state == "success", done.text
+    assert "cannot be read yet" in done.text

@@ -2,7 +2,7 @@
 
 "Completed" is the service's word for the job; whether predictions lie where they should is a fact of
 storage: the service's pages disagree on what happens to an output that existed before, and one of
-them says an old file silently stays (contract, "Output exists").
+them says an old file silently stays (the emulator's switch `output_exists`).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # How long a job that was created may stay invisible in lists. Undocumented: generous by choice.
 SETTLE_WINDOW = timedelta(seconds=60)
-# The tag that names the invocation. Whether the service stores tags is unknown (contract, unknown 2).
+# The tag that names the invocation. Whether the service stores tags is unknown: switch `stores_tags`.
 INVOCATION_TAG = "airflow_invocation"
 # Clocks of worker and service may disagree by this much when jobs are told apart by time.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -212,7 +212,7 @@ def invocation_tag(job: Mapping[str, Any]) -> str:
 def output_uris(job: Mapping[str, Any]) -> set[str]:
     """The output URIs a job resource tells, in canonical form.
 
-    ``azureml.parameters.output_uri`` (contract §2.4), ``outputData`` of the data plane, ``outputs`` of
+    ``azureml.parameters.output_uri`` (recorded in 2023-01), ``outputData`` of the data plane, ``outputs`` of
     the job resource.
     """
     properties = job.get("properties") or {}

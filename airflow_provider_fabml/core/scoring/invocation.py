@@ -132,12 +132,12 @@ def _deployment_name(name: object) -> str | None:
 
 
 def place_outputs(
-    invocation: Invocation, kind: str, folder: str, attempt: int
+    invocation: Invocation, kind: str, folder: str, attempt: int, map_index: int = -1
 ) -> dict[str, JobOutput]:
     """The outputs with their final URIs: unique by construction below ``output_root`` (D3).
 
     ``folder`` is the attempt's own folder (``attempt_folder``). An explicit URI is
-    taken as written, ``{attempt}`` in it becomes the attempt's number.
+    taken as written, ``{attempt}`` and ``{map_index}`` in it become their numbers.
     """
     outputs = invocation.outputs
     if not outputs and kind == MODEL:
@@ -147,6 +147,7 @@ def place_outputs(
     for name, output in outputs.items():
         if output.uri:
             uri = output.uri.replace("{attempt}", str(attempt))
+            uri = uri.replace("{map_index}", str(map_index))
         else:
             leaf = file_name if kind == MODEL else name
             uri = f"{str(invocation.output_root).rstrip('/')}/{folder}/{leaf}"
@@ -204,6 +205,14 @@ def fixed_outputs(outputs: object) -> list[str]:
     if not isinstance(outputs, Mapping):
         return []
     return [str(name) for name, value in outputs.items() if _is_fixed(_written_uri(value))]
+
+
+def shared_outputs(invocation: Invocation, map_index: int) -> list[str]:
+    """Names of outputs that several mapped tasks may be writing to: nothing in them tells the index."""
+    if map_index < 0:
+        return []
+    own = re.compile(rf"\{{map_index\}}|(?<!\d){map_index}(?!\d)")
+    return [name for name, o in invocation.outputs.items() if o.uri and not own.search(o.uri)]
 
 
 def _written_uri(value: object) -> object:

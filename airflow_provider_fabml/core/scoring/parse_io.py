@@ -26,7 +26,7 @@ from airflow_provider_fabml.core.storage.uri import DatastoreUri, parse_uri
 
 # Component input and output names are Python identifiers (azure-ai-ml, pipeline component schema).
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_TYPES = ", ".join([*DATA_TYPES, LITERAL])
+_TYPES = ", ".join([*DATA_TYPES, f"{LITERAL} (LiteralInput in Python)"])
 
 
 def parse_inputs(inputs: object) -> dict[str, JobInput]:
@@ -140,6 +140,14 @@ def _parse_output(field: str, value: object) -> JobOutput:
 def _typed(field: str, value: object, type_key: str) -> JobInput:
     if isinstance(value, (*DATA_TYPES.values(), LiteralInput)):
         return cast("JobInput", value)
+    if isinstance(value, (list, tuple)):
+        raise UsageError(
+            rule="io-type-lost",
+            field=field,
+            value=value,
+            reason="a typed value that goes through an XCom comes out as a bare list",
+            remedy='return {"JobInputType": "UriFolder", "Uri": "azureml://…"} from the upstream task',
+        )
     if not isinstance(value, Mapping):
         raise UsageError(
             rule="io-not-typed",

@@ -30,7 +30,7 @@ class RunIdentity(NamedTuple):
 
 
 def default_tags(identity: RunIdentity) -> dict[str, str]:
-    """Tags that name DAG, run and task on the job (best effort: see contract, unknown 2)."""
+    """Tags that name DAG, run and task on the job (best effort: whether it is kept is unknown)."""
     tags = {
         "airflow_dag_id": identity.dag_id,
         "airflow_run_id": identity.run_id,

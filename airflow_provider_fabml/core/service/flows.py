@@ -145,7 +145,7 @@ def _view(response: Response, what: str, *allowed: int) -> JobView:
 def cancel(site: Site, name: str) -> Flow[bool]:
     """Ask for the job's cancellation; do not wait for it. True when the service accepted.
 
-    What the service answers for a job that has already ended is unknown (contract, unknown 6), so a
+    What the service answers for a job that has already ended is unknown (switch `cancel_finished_job`), so a
     conflict is not an error.
     """
     request = Request("POST", site.url("jobs", name, "cancel"), ARM, None, {}, repeatable=False)
