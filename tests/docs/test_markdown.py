@@ -82,7 +82,11 @@ def test_airflow_understands_its_commands(command):
 
 def test_airflow_commands_are_found():
     """The test above has something to test."""
-    assert {command.split()[1] for command in airflow_commands()} == {"backfill", "dags", "triggerer"}
+    assert {command.split()[1] for command in airflow_commands()} == {
+        "backfill",
+        "dags",
+        "triggerer",
+    }
 
 
 def test_what_pip_installs_is_this_project():
