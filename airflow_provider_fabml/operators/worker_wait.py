@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
 from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
+from airflow_provider_fabml.hooks.task_state import task_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,18 +54,11 @@ class Interruptible:
 
 def still_running(ti: Any) -> bool:
     """Whether Airflow still has this task instance as running. When it cannot say: yes."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
     try:
-        states = RuntimeTaskInstance.get_task_states(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        )
+        return task_state(ti) in (None, "running")
     except Exception as error:  # noqa: BLE001 - not knowing must never cancel a job
         log.warning("Airflow does not say whether the task is to run (%s): going on", error)
         return True
-    key = ti.task_id if ti.map_index in (None, -1) else f"{ti.task_id}_{ti.map_index}"
-    state = (states.get(ti.run_id) or {}).get(key)
-    return state in (None, "running")
 
 
 def wait_for_job(
