@@ -27,7 +27,8 @@ def confirm(
     and ``PermanentError`` raised. One that the job is silent about is a warning. A look that fails
     decides nothing about a job that was started (a new one may not be readable at once).
     """
-    handle, seen = submitted.handle, _look(client, submitted.handle)
+    handle = submitted.handle
+    seen = None if submitted.resumed else _look(client, handle)  # a resumed one was just read
     told = (*submitted.observed, seen.properties) if seen else submitted.observed
     lost, unknown = settings_not_taken(settings, *told)
     for finding in unknown:
