@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import psutil
@@ -68,7 +69,11 @@ def test_restart_keeps_address_key_and_located_data(tmp_path):
 def test_tls_needs_its_own_authority(azurite_tls):
     """Over TLS a client that trusts the bundle gets in; one that does not refuses to talk."""
     assert azurite_tls.blob_url.startswith("https://127.0.0.1:")
-    assert _names(azurite_tls, connection_verify=azurite_tls.ca_bundle) == []
+    trusting = {"credential": azurite_tls.key, "connection_verify": azurite_tls.ca_bundle}
+    name = f"tls-{uuid.uuid4()}"  # other tests have containers here too
+    with BlobServiceClient(azurite_tls.blob_url, **trusting) as client:
+        client.create_container(name)
+    assert name in _names(azurite_tls, connection_verify=azurite_tls.ca_bundle)
     with pytest.raises(Exception, match=r"certificate verify failed|CERTIFICATE_VERIFY_FAILED"):
         _names(azurite_tls, retry_total=0)
 
