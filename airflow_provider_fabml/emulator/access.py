@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 import jwt
 
-from airflow_provider_fabml.emulator.errors import PlainDenialError, ServiceError, forbidden
-from airflow_provider_fabml.emulator.tokens import ARM_AUDIENCE, ML_AUDIENCE
+from airflow_provider_fabml.emulator.errors import (
+    PlainDenialError,
+    ServiceError,
+    claims_needed,
+    forbidden,
+)
+from airflow_provider_fabml.emulator.tokens import ARM_AUDIENCE, ML_AUDIENCE, TokenRevokedError
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.exchange import Plane
@@ -51,6 +56,8 @@ def _authenticated(authorization: str, plane: Plane, issuer: Issuer) -> Principa
     try:
         claims = issuer.verify(bearer, PLANE_AUDIENCES[plane])
     except jwt.InvalidTokenError as error:
+        if isinstance(error, TokenRevokedError) and issuer.challenges:
+            raise claims_needed(issuer.now()) from None
         raise _refusal(plane, authorization, error) from None
     known = {principal.client_id: principal for principal in issuer.workspace.principals}
     if claims["appid"] not in known:
@@ -66,7 +73,7 @@ def _refusal(plane: Plane, authorization: str, error: jwt.InvalidTokenError) -> 
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing.",
         )
-    elif isinstance(error, jwt.ExpiredSignatureError):
+    elif isinstance(error, jwt.ExpiredSignatureError | TokenRevokedError):
         code, text = (
             "ExpiredAuthenticationToken",
             "The access token expiry UTC time is earlier than current UTC time.",

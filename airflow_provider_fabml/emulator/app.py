@@ -17,6 +17,7 @@ from airflow_provider_fabml.emulator.access import authorize
 from airflow_provider_fabml.emulator.errors import PlainDenialError, ServiceError
 from airflow_provider_fabml.emulator.exchange import NOTHING, Answer, Call, Handled
 from airflow_provider_fabml.emulator.render.common import timestamp
+from airflow_provider_fabml.emulator.route_names import RouteNames
 from airflow_provider_fabml.emulator.routes import (
     arm,
     control,
@@ -26,7 +27,7 @@ from airflow_provider_fabml.emulator.routes import (
     scoring,
     token,
 )
-from airflow_provider_fabml.emulator.witness import Witness
+from airflow_provider_fabml.emulator.witness import STALE, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,12 +46,17 @@ _SLOW = re.compile(r"/_emulator/jobs/[^/]+/advance$")
 
 def service_app(service: Service) -> ASGIApp:
     """Return the application of every plane and of the control API."""
-    return Witness(_application(service, _ROUTES), service)
+    return _witnessed(service, _ROUTES)
 
 
 def identity_app(service: Service) -> ASGIApp:
     """Return the application of the plain-http managed-identity port."""
-    return Witness(_application(service, token.IDENTITY_ROUTES), service)
+    return _witnessed(service, token.IDENTITY_ROUTES)
+
+
+def _witnessed(service: Service, routes: list[Handled]) -> ASGIApp:
+    names = RouteNames(routes, service.workspace.path)
+    return Witness(_application(service, routes), service, names)
 
 
 def _application(service: Service, routes: list[Handled]) -> Starlette:
@@ -86,6 +92,7 @@ async def _call(service: Service, request: Request) -> Call:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=await request.body(),
         url=f"{request.url.path}?{query}" if query else request.url.path,
+        stale=request.scope.get(STALE, 0.0),
     )
 
 

@@ -9,8 +9,9 @@ import shlex
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.emulator.control import ControlError
 from airflow_provider_fabml.emulator.loading import WorkspaceFileError
 from airflow_provider_fabml.emulator.server import EmulatorServer
 from airflow_provider_fabml.emulator.workspace import StorageAccount
@@ -38,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     add("--model-dir", type=Path, help="folder that {model_dir} in the workspace stands for")
     add("--state-dir", type=Path, help="folder for the certificate (default: a temporary one)")
     add("--ca-bundle-out", type=Path, help="write the usual roots plus the emulator's here")
+    add("--fault-seed", type=int, help="answer wrongly now and then, drawn from this seed")
+    add("--fault-rate", type=float, default=0.2, help="share of requests (default: %(default)s)")
     add("--ready-file", type=Path, help="write address, environment and connection as JSON here")
     return options
 
@@ -50,7 +53,7 @@ def main(arguments: list[str] | None, say: Callable[[str], None]) -> int:
         signal.signal(number, lambda *_: over.set())
     try:
         server = _server(options)
-    except WorkspaceFileError as error:
+    except (WorkspaceFileError, ControlError) as error:
         say(str(error))
         return 2
     with server as emulator:
@@ -82,7 +85,14 @@ def _server(options: argparse.Namespace) -> EmulatorServer:
         port=options.port,
         state_dir=options.state_dir,
         ca_bundle_out=options.ca_bundle_out,
+        faults=_faults(options),
     )
+
+
+def _faults(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.fault_seed is None:
+        return None
+    return {"seed": options.fault_seed, "rate": options.fault_rate}
 
 
 def announcement(emulator: EmulatorServer) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from airflow_provider_fabml.emulator.faults import Fault
+from airflow_provider_fabml.emulator.faults import KINDS, Program, Replay, fault_of
 from airflow_provider_fabml.emulator.switches import Switches
 from airflow_provider_fabml.emulator.transitions import ALL_STATES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_fabml.emulator.service import Service
     from airflow_provider_fabml.emulator.state import Job
 
@@ -32,23 +35,49 @@ class Control:
 
     def set_switches(self, **positions: Any) -> dict[str, Any]:
         """Set switches, all or none; return every position."""
-        try:
+        with _refusals():
             Switches.model_validate(self.switches | positions)
-        except ValidationError as error:
-            raise ControlError(_one_line(error)) from None
         for name, position in positions.items():
             setattr(self._service.switches, name, position)
         return self.switches
 
     def add_fault(self, **fault: Any) -> None:
-        """Queue a fault (see ``faults.Fault``)."""
-        try:
-            self._service.faults.add(Fault.model_validate(fault))
-        except ValidationError as error:
-            raise ControlError(_one_line(error)) from None
+        """Queue a fault: fields of ``faults.Fault``, and perhaps a ``kind`` to start from."""
+        with _refusals():
+            self._service.faults.add(fault_of(**fault))
+
+    def start_faults(self, **program: Any) -> None:
+        """Draw faults from a seed (``faults.Program``), or give those of a record (``replay=``).
+
+        Counts and record begin anew.
+        """
+        with _refusals():
+            made = Replay(**program) if "replay" in program else Program(**program)
+            self._service.faults.start(made)
+
+    def stop_faults(self) -> None:
+        """Draw no more faults; the record stays."""
+        self._service.faults.stop()
+
+    def fault_program(self) -> dict[str, Any] | None:
+        """Return the program that faults are drawn from, or None."""
+        program = self._service.faults.program()
+        return None if program is None else program.model_dump()
+
+    def faults_given(self) -> dict[str, Any]:
+        """Return ``requests``, ``faults``, ``counts`` by kind, and ``given``: each fault."""
+        return self._service.faults.given()
+
+    def forget_faults_given(self) -> None:
+        """Begin counts and record anew."""
+        self._service.faults.forget()
+
+    def fault_kinds(self) -> dict[str, Any]:
+        """Return each kind's fields and whether the default mix has it."""
+        return {name: kind._asdict() for name, kind in KINDS.items()}
 
     def clear_faults(self) -> None:
-        """Forget every fault."""
+        """Forget every fault that waits, and stop the program."""
         self._service.faults.clear()
 
     def faults(self) -> list[dict[str, Any]]:
@@ -116,6 +145,17 @@ def _truth(job: Job) -> dict[str, Any]:
             for run in job.children
         ],
     }
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what pydantic and our own rules refuse into one line."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ControlError(_one_line(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ControlError(str(error)) from None
 
 
 def _one_line(error: ValidationError) -> str:

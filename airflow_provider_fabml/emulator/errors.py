@@ -6,6 +6,8 @@ with plain text (azure-sdk-for-python issues); authorization texts are ARM's doc
 
 from __future__ import annotations
 
+import base64
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,13 @@ DENIED_BY_POLICY = (
     "Microsoft Entra Token denied by policy, please review "
     "https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-batch-endpoint"
 )
+
+
+CLAIMS_NEEDED = (
+    "InvalidAuthenticationToken",
+    "Continuous access evaluation: the token is refused.",
+)
+"""Code and message of a claims challenge (texts are ours)."""
 
 
 class ServiceError(Exception):
@@ -104,8 +113,6 @@ def job_missing(job: str) -> ServiceError:
 
 def invalid_job(errors: list[dict[str, Any]]) -> ServiceError:
     """Return the 400 of a job request that breaks a rule (azure-docs issue 118447)."""
-    import json
-
     text = (
         "The Job request provided has the following validation errors. "
         f"Please resolve them and try again.\nErrors:\n{json.dumps(errors, separators=(',', ':'))}"
@@ -121,6 +128,25 @@ def rule_broken(field: str, message: str, attempted: Any) -> dict[str, Any]:
         "AttemptedValue": attempted,
         "ErrorCode": "PredicateValidator",
     }
+
+
+def claims_challenge(now: float) -> str:
+    """Return ``WWW-Authenticate`` of a claims challenge; only tokens younger than ``now`` will do.
+
+    Form: Microsoft's page on claims challenges ("claims-challenge", identity platform).
+    """
+    claims = {"access_token": {"nbf": {"essential": True, "value": str(int(now))}}}
+    text = base64.b64encode(json.dumps(claims).encode()).decode()
+    return (
+        'Bearer realm="", '
+        'authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+        f'error="insufficient_claims", claims="{text}"'
+    )
+
+
+def claims_needed(now: float) -> ServiceError:
+    """Return the 401 that asks for a new token with claims."""
+    return ServiceError(401, *CLAIMS_NEEDED, headers={"WWW-Authenticate": claims_challenge(now)})
 
 
 def forbidden(principal: str, object_id: str, action: str, scope: str) -> ServiceError:

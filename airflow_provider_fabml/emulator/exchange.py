@@ -36,6 +36,8 @@ class Call:
     url: str
     """The path with its query, as requested."""
     principal: Principal | None = None
+    stale: float = 0.0
+    """Lists are answered as they were so many seconds ago."""
 
     def json(self) -> Any:
         """Return the body; commas before a closing bracket are forgiven.

@@ -87,6 +87,7 @@ class EmulatorServer:
     :param port: 0 takes a free one.
     :param state_dir: folder for certificate files; a temporary one if None.
     :param ca_bundle_out: where the bundle of roots goes; in ``state_dir`` if None.
+    :param faults: arguments of ``control.start_faults``; no faults from a seed if None.
     """
 
     def __init__(
@@ -101,11 +102,14 @@ class EmulatorServer:
         port: int = 0,
         state_dir: Path | None = None,
         ca_bundle_out: Path | None = None,
+        faults: dict[str, Any] | None = None,
     ) -> None:
         self.workspace = _adjusted(load_workspace(workspace), clock, storage)
         self.service = Service(self.workspace, model_dir=model_dir)
         self.control = Control(self.service)
         self.control.set_switches(**(switches or {}))
+        if faults is not None:
+            self.control.start_faults(**faults)
         self._host, self._port = host, port
         self._state_dir, self._bundle = state_dir, ca_bundle_out
         self._temporary: Path | None = None

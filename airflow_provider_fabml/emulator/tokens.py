@@ -50,6 +50,10 @@ class TokenRefusedError(Exception):
         }
 
 
+class TokenRevokedError(jwt.InvalidTokenError):
+    """A token that was good until it was revoked."""
+
+
 def audience_of(scope: str) -> str:
     """Return the audience of a scope (``…/.default``) or resource; refuse unknown ones."""
     bare = scope.removesuffix("/.default").rstrip("/")
@@ -72,6 +76,10 @@ class Issuer:
     now: Callable[[], float] = time.time
     lifetime: int = 0
     """Seconds a token lives; 0 stands for the workspace's own value."""
+    generation: int = 0
+    """Tokens of an earlier generation were revoked."""
+    challenges: bool = True
+    """Whether revoked tokens meet a claims challenge; else they look expired."""
     key: rsa.RSAPrivateKey = field(default_factory=_new_key, repr=False)
 
     def mint(self, principal: Principal, audience: str, *, lifetime: int | None = None) -> str:
@@ -89,9 +97,13 @@ class Issuer:
             "tid": self.workspace.tenant_id,
             "idtyp": "app",
             "ver": "1.0",
-            "uti": secrets.token_urlsafe(12),
+            "uti": f"{secrets.token_urlsafe(12)}.{self.generation}",
         }
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "emulator"})
+
+    def revoke(self, *, challenge: bool = True) -> None:
+        """Refuse every token issued so far, whatever its ``exp``."""
+        self.generation, self.challenges = self.generation + 1, challenge
 
     @property
     def seconds(self) -> int:
@@ -125,4 +137,6 @@ class Issuer:
         )
         if claims["exp"] <= self.now():
             raise jwt.ExpiredSignatureError("the token has expired")
+        if int(claims["uti"].rpartition(".")[2]) < self.generation:
+            raise TokenRevokedError("the token was revoked")
         return claims

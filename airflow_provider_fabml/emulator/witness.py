@@ -1,21 +1,26 @@
-"""Around the application: logs every request and plays the faults that wait for it."""
+"""Around the application: logs every request and plays the faults that it meets."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, PlainTextResponse
-
+from airflow_provider_fabml.emulator.faults.spoil import Reply, changed, halved, own_reply
 from airflow_provider_fabml.emulator.requests_log import logged
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from airflow_provider_fabml.emulator.faults import Fault
+    from airflow_provider_fabml.emulator.route_names import RouteNames
     from airflow_provider_fabml.emulator.service import Service
 
+STALE = "emulator.stale"
+"""Key of an ASGI scope: as of how many seconds ago lists are answered."""
 _CONTROL = "/_emulator/"
 _SPELLINGS = (
     (re.compile(r"/resourcegroups/", re.I), "/resourceGroups/"),
@@ -29,8 +34,8 @@ _SPELLINGS = (
 class Witness:
     """ASGI middleware; the control API is neither logged nor disturbed."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self._service = app, service
+    def __init__(self, app: ASGIApp, service: Service, names: RouteNames) -> None:
+        self._app, self._service, self._names = app, service, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -40,7 +45,8 @@ class Witness:
         scope["path"] = arm_spelling(scope["path"])
         body = await _whole(receive)
         self._log(scope, body)
-        fault = self._service.faults.take(scope["method"], scope["path"])
+        route = self._names.of(scope["method"], scope["path"])
+        fault = self._service.faults.take(scope["method"], scope["path"], route)
         if fault is None:
             await self._app(scope, _again(body), send)
         else:
@@ -57,22 +63,33 @@ class Witness:
 
     async def _spoilt(self, fault: Fault, scope: Scope, body: bytes, send: Send) -> None:
         """Do the work or not, wait, then answer wrongly, cut the connection, or only be late."""
+        if fault.revoke:
+            self._service.issuer.revoke()
+        await asyncio.sleep(fault.delay_work)
+        real = await self._work(fault, scope, body) if fault.works else None
+        await asyncio.sleep(fault.delay)
+        now = datetime.now(UTC)
+        if fault.cuts:
+            _cut(send, reset=fault.reset)
+        elif real is None or fault.challenge or fault.status is not None:
+            await _send(own_reply(fault, now), send)
+        else:
+            reply = changed(fault, real, now)
+            await _send(halved(reply, fault.truncate) if fault.truncate else reply, send)
+
+    async def _work(self, fault: Fault, scope: Scope, body: bytes) -> Reply:
         answer: list[Message] = []
 
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        spoils = fault.drop or fault.status is not None
-        if fault.when == "after" or not spoils:
-            await self._app(scope, _again(body), keep)
-        await asyncio.sleep(fault.delay)
-        if fault.drop:
-            _cut(send)
-        elif fault.status is not None:
-            await _fault_answer(fault)(scope, _again(body), send)
-        else:
-            for message in answer:
-                await send(message)
+        await self._app({**scope, STALE: fault.stale}, _again(body), keep)
+        start, *parts = answer
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in start["headers"]
+        }
+        return Reply(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
 
 
 def arm_spelling(path: str) -> str:
@@ -82,18 +99,24 @@ def arm_spelling(path: str) -> str:
     return path
 
 
-def _fault_answer(fault: Fault) -> JSONResponse | PlainTextResponse:
-    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-    status = fault.status or 500
-    if fault.body is not None:
-        return PlainTextResponse(fault.body, status_code=status, headers=headers)
-    error = {"error": {"code": "ServiceError", "message": f"Received {status} from a service."}}
-    return JSONResponse(error, status_code=status, headers=headers)
+async def _send(reply: Reply, send: Send) -> None:
+    """Send an answer; one that is shorter than its length says ends with its connection."""
+    length = int(reply.headers.get("content-length", len(reply.body)))
+    headers = reply.headers | {"content-length": str(length)}
+    encoded = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    short = len(reply.body) < length
+    await send({"type": "http.response.body", "body": reply.body, "more_body": short})
+    if short:
+        send.__self__.transport.close()  # type: ignore[attr-defined]
 
 
-def _cut(send: Send) -> None:
-    """Abort the TCP connection below uvicorn's request cycle."""
+def _cut(send: Send, *, reset: bool) -> None:
+    """Abort the TCP connection below uvicorn's request cycle; a reset sends RST, not FIN."""
     transport = send.__self__.transport  # type: ignore[attr-defined]
+    if reset:
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
 
 
