@@ -6,16 +6,20 @@ Both are thin: what is asked and what an answer means stands once, in ``core.ser
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_fabml.clients.credentials import make_async_credential, make_credential
+from airflow_provider_fabml.clients.explain import Explainer
 from airflow_provider_fabml.clients.http import AsyncSender, Sender, Wire
 from airflow_provider_fabml.core.errors import AnswerLostError, NotSentError, PermanentError
 from airflow_provider_fabml.core.service import flows
 from airflow_provider_fabml.core.service.assets import with_asset_ids
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_fabml.core.connections.azure_ml_connection import AzureMLConnection
     from airflow_provider_fabml.core.jobs.failure import FailureReason
     from airflow_provider_fabml.core.jobs.job import JobView
@@ -59,6 +63,8 @@ class BatchEndpointClient:
             connection.identity, ca_bundle=connection.ca_bundle, proxies=connection.proxies
         )
         self._sender = Sender(credential, connection.cloud, wire)
+        # The longest a request takes: connecting, then waiting for the answer.
+        self.request_time = timedelta(seconds=wire.connect_timeout + wire.read_timeout)
         self.site = flows.Site(connection.workspace, connection.cloud)
         self._api: str | None = None
 
@@ -75,15 +81,22 @@ class BatchEndpointClient:
         *,
         deployment_name: str | None,
         invocation_id: str,
+        seconds: float | None = None,
+        not_after: datetime | None = None,
     ) -> JobView:
-        """The one job-creating POST.
+        """The one job-creating POST, not sent after ``not_after``; its answer has ``seconds`` to come.
 
         Raises ``AnswerLostError`` when a job may exist without our knowing.
         """
         ready = self._with_asset_ids(body)
         return self._sender.run(
             flows.invoke(
-                target, ready, deployment_name=deployment_name, invocation_id=invocation_id
+                target,
+                ready,
+                deployment_name=deployment_name,
+                invocation_id=invocation_id,
+                seconds=seconds,
+                not_after=not_after,
             )
         )
 
@@ -98,6 +111,10 @@ class BatchEndpointClient:
         """One job, one request."""
         return self._sender.run(flows.job(self.site, job_name))
 
+    def get_job_resource(self, job_name: str) -> dict[str, Any]:
+        """One job's whole resource, as the service tells it."""
+        return self._sender.run(flows.job_resource(self.site, job_name))
+
     def cancel_job(self, job_name: str) -> bool:
         """Ask for a cancellation without waiting for it; False when the job had ended."""
         return self._sender.run(flows.cancel(self.site, job_name))
@@ -107,10 +124,10 @@ class BatchEndpointClient:
         return self._sender.run(flows.jobs(self.site, endpoint_name))
 
     def failure_reason(self, job_name: str) -> FailureReason:
-        """Why a job failed: the child run's error first."""
+        """Why a job failed: the most telling error of its run and child runs, and their logs."""
         if self._api is None:
             self._api = self._sender.run(flows.api_host(self.site))
-        return self._sender.run(flows.failure_reason(self.site, self._api, job_name))
+        return Explainer(self._sender.run, self.site, self._api).explain(job_name)
 
     def list_endpoints(self) -> list[dict[str, Any]]:
         """All batch endpoints of the workspace."""

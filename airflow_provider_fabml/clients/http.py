@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_fabml import __version__
 from airflow_provider_fabml.clients.transport_errors import translate, translate_token_error
-from airflow_provider_fabml.core.service.cloud import Cloud, api_url
+from airflow_provider_fabml.core.errors import NotSentError
+from airflow_provider_fabml.core.service.cloud import Cloud, token_url
 from airflow_provider_fabml.core.service.http import ANONYMOUS, Flow, Request, Response
 
 if TYPE_CHECKING:
@@ -54,6 +57,16 @@ class Wire(NamedTuple):
             "connection_verify": self.verify,
         }
 
+    def request_options(self, request: Request) -> dict[str, Any]:
+        """Keywords of one run. Raises ``NotSentError`` when it is too late to send the request."""
+        if request.not_after is not None and datetime.now(UTC) > request.not_after:
+            raise NotSentError(f"{request.method} was not sent: its answer could come too late")
+        if request.seconds is None:
+            return {}
+        connect = min(self.connect_timeout, request.seconds / 2)
+        read = min(self.read_timeout, request.seconds - connect)
+        return {"connection_timeout": connect, "read_timeout": read}
+
 
 def _pipeline_parts(wire: Wire) -> tuple[list[Any], list[Any]]:
     """The policies of the two pipelines: (without any retry, with retries of reads)."""
@@ -73,7 +86,7 @@ def _prepare(request: Request, token: str | None, cloud: Cloud) -> Any:
 
     headers = {**request.headers}
     if token is not None:
-        api_url(request.url, cloud)
+        token_url(request.url, request.audience, cloud)
         headers["Authorization"] = f"Bearer {token}"
     if request.body is None:
         return HttpRequest(request.method, request.url, headers=headers)
@@ -91,6 +104,7 @@ def _response(request: Request, answer: Any) -> Response:
     except ValueError:
         body = text
     headers = {name.casefold(): value for name, value in answer.headers.items()}
+    headers.setdefault("date", format_datetime(datetime.now(UTC)))
     return Response(answer.status_code, headers, body, request.method, request.url)
 
 
@@ -125,7 +139,7 @@ class Sender:
 
         from airflow_provider_fabml.clients.retry import BriefRetryPolicy
 
-        self._credential, self._cloud = credential, cloud
+        self._credential, self._cloud, self._wire = credential, cloud, wire
         transport = RequestsTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = Pipeline(transport, once)
@@ -143,8 +157,9 @@ class Sender:
     def _send(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
         prepared = _prepare(request, self._token(request), self._cloud)
+        options = self._wire.request_options(request)
         with _translated(request):
-            return _response(request, pipeline.run(prepared).http_response)
+            return _response(request, pipeline.run(prepared, **options).http_response)
 
     def _token(self, request: Request) -> str | None:
         if request.audience == ANONYMOUS:
@@ -175,7 +190,7 @@ class AsyncSender:
 
         from airflow_provider_fabml.clients.retry import AsyncBriefRetryPolicy
 
-        self._credential, self._cloud = credential, cloud
+        self._credential, self._cloud, self._wire = credential, cloud, wire
         transport = AioHttpTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = AsyncPipeline(transport, once)
@@ -195,8 +210,9 @@ class AsyncSender:
     async def _send(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
         prepared = _prepare(request, await self._token(request), self._cloud)
+        options = self._wire.request_options(request)
         with _translated(request):
-            answer = (await pipeline.run(prepared)).http_response
+            answer = (await pipeline.run(prepared, **options)).http_response
             await answer.read()
             return _response(request, answer)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-    from airflow_provider_fabml.clients.submitter import Submitted
+    from airflow_provider_fabml.clients.plan import Submitted
     from airflow_provider_fabml.core.jobs.job import JobHandle, JobView
 
 log = logging.getLogger(__name__)

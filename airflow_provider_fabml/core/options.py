@@ -46,8 +46,16 @@ def check_poll_interval(value: Any) -> None:
         )
 
 
-def deadline_of(start: datetime, limit: timedelta | None) -> datetime | None:
+def deadline_of(start: datetime | None, limit: timedelta | None) -> datetime | None:
     """The instant at which we stop waiting: start + limit, less a margin (at most a tenth)."""
-    if limit is None:
+    if limit is None or start is None:
         return None
     return start + limit - min(DEADLINE_MARGIN, limit / 10)
+
+
+def post_time_of(limit: timedelta | None, request_time: timedelta) -> timedelta:
+    """How long a job-creating POST may take: what a request may, at most half of the limit.
+
+    No POST starts later than this before the deadline, so that its answer is heard.
+    """
+    return request_time if limit is None else min(request_time, limit / 2)

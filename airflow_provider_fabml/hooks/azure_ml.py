@@ -19,9 +19,12 @@ from airflow_provider_fabml.core.scoring.invocation import (
     parse_invocation,
     place_outputs,
     request_body,
+    shown_inputs,
+    shown_outputs,
 )
-from airflow_provider_fabml.core.scoring.job_io import input_to_wire, type_name
 from airflow_provider_fabml.core.scoring.kind_rules import check_kind, parse_kind
+from airflow_provider_fabml.core.scoring.run_identity import attempt_name
+from airflow_provider_fabml.hooks.airflow_errors import connection_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +58,15 @@ class AzureMLBatchHook(BaseHook):
         self._client: BatchEndpointClient | None = None
 
     def get_connection_value(self) -> AzureMLConnection:
-        """The connection as a value. Raises ``UsageError`` naming the field to mend."""
+        """The connection as a value.
+
+        Raises ``UsageError`` naming the field to mend, ``PermanentError`` where it is not defined.
+        """
         if self._connection is None:
             from airflow.sdk.log import mask_secret
 
-            connection = self.get_connection(self.azure_ml_conn_id)
+            with connection_found(self.azure_ml_conn_id):
+                connection = self.get_connection(self.azure_ml_conn_id)
             self._connection = _parse(self.azure_ml_conn_id, connection)
             for secret in _secrets(self._connection):
                 mask_secret(secret)
@@ -70,7 +77,8 @@ class AzureMLBatchHook(BaseHook):
         if self._connection is None:
             from airflow.sdk.log import amask_secret
 
-            connection = await self.aget_connection(self.azure_ml_conn_id)
+            with connection_found(self.azure_ml_conn_id):
+                connection = await self.aget_connection(self.azure_ml_conn_id)
             self._connection = _parse(self.azure_ml_conn_id, connection)
             for secret in _secrets(self._connection):
                 await amask_secret(secret)
@@ -138,7 +146,7 @@ class AzureMLBatchHook(BaseHook):
         client = self._kept_client()
         target = client.target(endpoint_name, deployment_name, kind)
         check_kind(invocation, target.kind)
-        placed = place_outputs(invocation, target.kind, "", 1)
+        placed = place_outputs(invocation, target.kind, "", attempt_name(1, invocation_id))
         view = client.invoke(
             target,
             request_body(invocation, placed, tags={}, description=None),
@@ -151,8 +159,8 @@ class AzureMLBatchHook(BaseHook):
             deployment_name=target.deployment_name,
             status=view.status,
             studio_url=view.studio_url,
-            inputs={name: input_to_wire(value) for name, value in invocation.inputs.items()},
-            outputs={n: {"type": type_name(o), "uri": o.uri} for n, o in placed.items()},
+            inputs=shown_inputs(invocation),
+            outputs=shown_outputs(placed),
             submitted_at=view.created_at,
             invocation_id=invocation_id,
         )
@@ -176,7 +184,7 @@ class AzureMLBatchHook(BaseHook):
             return await client.cancel_job(job_name)
 
     def failure_reason(self, job_name: str) -> FailureReason:
-        """Why a job failed: the child run's error first."""
+        """Why a job failed: the most telling error of its run and child runs, and their logs."""
         return self._kept_client().failure_reason(job_name)
 
     def list_endpoints(self) -> list[dict[str, Any]]:

@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.core.errors import OutputNotUsableError, PermanentError
-from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
-from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.jobs.submission import SETTLE_WINDOW, Situation
-from airflow_provider_fabml.core.jobs.watch import OutOfTime
-from airflow_provider_fabml.core.options import check_options, deadline_of
-from airflow_provider_fabml.core.scoring.invocation import (
-    digest,
-    fixed_outputs,
-    parse_invocation,
-    shared_outputs,
-)
-from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
-from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
+from airflow_provider_fabml.core.errors import PermanentError
+from airflow_provider_fabml.core.jobs.job import JobHandle, is_terminal
+from airflow_provider_fabml.core.jobs.look_up import SETTLE_WINDOW
+from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
+from airflow_provider_fabml.core.options import check_options
+from airflow_provider_fabml.core.scoring.invocation import fixed_outputs, parse_invocation
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
-from airflow_provider_fabml.hooks.data_checks import data_checks
 from airflow_provider_fabml.links.azure_ml import AzureMLStudioJobLink
-from airflow_provider_fabml.operators.task_memory import TaskMemory, identity_of
-from airflow_provider_fabml.operators.worker_wait import (
-    Interruptible,
-    TaskEndedError,
-    still_running,
-    wait_for_job,
-)
+from airflow_provider_fabml.operators.scoring_run import ScoringRun
+from airflow_provider_fabml.operators.worker_wait import Interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
 
-    from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-    from airflow_provider_fabml.clients.data_checks import DataChecks
-    from airflow_provider_fabml.clients.submitter import Plan, Submitted
-    from airflow_provider_fabml.core.errors import OutOfTimeError
     from airflow_provider_fabml.core.scoring.invocation import Invocation
 
 
@@ -61,9 +42,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         …, or Fabric's ``{"JobInputType": "UriFolder", "Uri": "azureml://…"}``. (templated)
     :param outputs: by name, ``UriFile`` or ``UriFolder``, or Fabric's ``{"JobOutputType": …}``. An
         output without a URI is placed below ``output_root``; ``{attempt}`` in a URI becomes the
-        attempt's number, ``{map_index}`` the mapped task's. (templated)
+        attempt's name (``1-3f9c2a7b``), ``{map_index}`` the mapped task's number. (templated)
     :param output_root: datastore folder below which every attempt gets a folder of its own:
-        ``<root>/<dag>/[<partition>/]<run>/<task>[/~map<index>]/<attempt>/``. This or ``outputs`` is
+        ``<root>/<dag>/[<partition>/]<run>/<task>[/~map<index>]/<attempt>/``, the last with a few
+        characters of chance, so that a run created anew never meets an old folder. This or ``outputs`` is
         required. (templated)
     :param deployment_name: a deployment of the endpoint; its default when left out. (templated)
     :param deployment_kind: ``model`` or ``pipeline``; read from the service when left out.
@@ -156,56 +138,37 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit once (or find the job of an earlier try), then wait as asked."""
-        from airflow_provider_fabml.clients.read_back import confirm
-
-        with airflow_errors(), ExitStack() as stack:
+        with airflow_errors():
             invocation = self._parse()  # a wrong call costs no request, not even a token
-            client = stack.enter_context(AzureMLBatchHook(self.azure_ml_conn_id).get_client())
-            checks = stack.enter_context(data_checks(self.storage_conn_id, client))
-            submitted = self._submit(context, invocation, client, checks)
-            handle = submitted.handle
-            context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
-            self.log.info("Job %s: %s", handle.job_name, handle.studio_url)
-            self.log.info(
-                "Deployment %s, inputs %s, outputs %s",
-                handle.deployment_name,
-                handle.inputs,
-                handle.outputs,
-            )
-            handle = confirm(client, submitted, invocation.settings, strict=self.strict_settings)
-            if not self.wait_for_completion:
-                return handle.to_json()
-            return self._wait(context, client, checks, handle)
+            with self._run(context) as run:
+                submitted = run.submit(invocation)
+                handle = run.confirm(submitted, invocation.settings)
+                if not self.wait_for_completion:
+                    return handle.to_json()
+                if self._worth_deferring(handle, submitted.deadline):
+                    self._defer(handle, submitted.deadline)
+                return run.wait(handle, submitted.deadline)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Resume after the trigger's event; the same result and errors as without deferring."""
-        with airflow_errors(), ExitStack() as stack:
+        with airflow_errors():
             handle = JobHandle.from_json(event["job"])
             if event["status"] == "error":
                 raise PermanentError(event["message"], url=handle.studio_url or None)
-            client = stack.enter_context(AzureMLBatchHook(self.azure_ml_conn_id).get_client())
-            checks = stack.enter_context(data_checks(self.storage_conn_id, client))
-            if event["status"] == "timeout":
-                raise self._out_of_time(context, client, handle)
-            return self._finish(context, client, checks, handle)
+            with self._run(context) as run:
+                if event["status"] == "timeout":
+                    raise run.out_of_time(handle)
+                return run.finish(handle)
 
     def on_kill(self) -> None:
         """Only raise a flag: a worker's SIGTERM calls this while the task goes on running (D7)."""
         if self._sleeper is not None:
             self._sleeper.told_to_stop()
 
-    def _submit(
-        self,
-        context: Context,
-        invocation: Invocation,
-        client: BatchEndpointClient,
-        checks: DataChecks | None,
-    ) -> Submitted:
-        from airflow_provider_fabml.clients.submitter import Submitter
-
-        plan = self._plan(context, invocation, checks)
-        sleep = self._sleep_of(context)
-        return Submitter(client, TaskMemory(context), plan, sleep=sleep).submit()
+    def _run(self, context: Context) -> ScoringRun:
+        if self._sleeper is None:
+            self._sleeper = Interruptible()
+        return ScoringRun(self, context, self._sleeper)
 
     def _parse(self) -> Invocation:
         return parse_invocation(
@@ -217,58 +180,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             job_settings=self.job_settings,
         )
 
-    def _plan(self, context: Context, invocation: Invocation, checks: DataChecks | None) -> Plan:
-        from airflow_provider_fabml.clients.submitter import Plan
-
-        ti, identity = context["ti"], identity_of(context)
-        for name in shared_outputs(invocation, identity.map_index):
-            self.log.warning(
-                "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
-                "output_root, or {map_index} in the URI.",
-                name,
-            )
-        return Plan(
-            invocation=invocation,
-            stated_kind=parse_kind(self.deployment_kind),
-            identity=identity,
-            situation=Situation(ti.try_number, ti.max_tries, digest(invocation)),
-            tags=default_tags(identity),
-            description=default_description(identity),
-            cancel_before=self.on_clear == "cancel",
-            before_post=checks.before_post if checks else _no_checks,
-            settle_window=self.settle_window,
-        )
-
-    def _sleep_of(self, context: Context) -> Callable[[float], None]:
-        """The sleep of this task: it notices that a person ended the task."""
-        if self._sleeper is None:
-            self._sleeper = Interruptible()
-        sleeper = self._sleeper
-        return lambda seconds: sleeper.sleep(seconds, lambda: still_running(context["ti"]))
-
-    def _wait(
-        self,
-        context: Context,
-        client: BatchEndpointClient,
-        checks: DataChecks | None,
-        handle: JobHandle,
-    ) -> dict[str, Any]:
-        deadline = self._deadline(context)
-        if is_terminal(handle.status):  # never defer a finished job (D5)
-            return self._finish(context, client, checks, handle)
-        if self.deferrable and self._worth_deferring(deadline):
-            self._defer(handle, deadline)
-        outcome = self._wait_here(context, client, handle, deadline)
-        if isinstance(outcome, OutOfTime):
-            raise self._out_of_time(context, client, handle._replace(status=outcome.last))
-        return self._finish(context, client, checks, handle._replace(status=outcome.status))
-
-    def _deadline(self, context: Context) -> datetime | None:
-        start = context["ti"].start_date
-        return deadline_of(start, self.execution_timeout) if start else None
-
-    def _worth_deferring(self, deadline: datetime | None) -> bool:
-        """Whether the trigger's first look would come before the deadline."""
+    def _worth_deferring(self, handle: JobHandle, deadline: datetime | None) -> bool:
+        """Not for a finished job (D5), nor where the trigger's first look would come too late."""
+        if not self.deferrable or is_terminal(handle.status):
+            return False
         return deadline is None or deadline - utcnow() > timedelta(seconds=self.first_wait)
 
     def _defer(self, handle: JobHandle, deadline: datetime | None) -> None:
@@ -286,58 +201,6 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
             method_name="execute_complete",
         )
 
-    def _wait_here(
-        self,
-        context: Context,
-        client: BatchEndpointClient,
-        handle: JobHandle,
-        deadline: datetime | None,
-    ) -> Any:
-        try:
-            return wait_for_job(
-                client,
-                handle,
-                Pace(self.poll_interval),
-                deadline=deadline,
-                sleep=self._sleep_of(context),
-            )
-        except TaskEndedError:
-            from airflow_provider_fabml.clients.completion import cancelled
-
-            if self.cancel_on_kill:
-                self.log.info("Job %s: %s", handle.job_name, cancelled(handle, client))
-            raise
-
-    def _out_of_time(
-        self, context: Context, client: BatchEndpointClient, handle: JobHandle
-    ) -> OutOfTimeError:
-        from airflow_provider_fabml.clients.completion import out_of_time
-
-        cancel = self.on_timeout == "cancel"
-        if cancel:  # a job that is being cancelled is nothing for a later try to wait for
-            TaskMemory(context).spend()
-        return out_of_time(handle, client, limit=self.execution_timeout, cancel=cancel)
-
-    def _finish(
-        self,
-        context: Context,
-        client: BatchEndpointClient,
-        checks: DataChecks | None,
-        handle: JobHandle,
-    ) -> dict[str, Any]:
-        """The result of a job that has ended, and the asset events that carry its facts."""
-        from airflow_provider_fabml.clients.completion import result_of
-
-        try:
-            result = result_of(handle, client, checks)
-        except OutputNotUsableError:
-            TaskMemory(context).spend()  # the same job would give the same result
-            raise
-        context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
-        for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = {"azure_ml_job": result}
-        return result
-
     def _warn_of_fixed_outputs(self) -> None:
         for name in fixed_outputs(self.outputs):
             self.log.warning(
@@ -346,7 +209,3 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 name,
                 self.task_id,
             )
-
-
-def _no_checks(_invocation: object, _outputs: object) -> None:
-    """Without a storage connection nothing is looked at before the POST."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
+from airflow_provider_fabml.core.jobs.record import Record
 from airflow_provider_fabml.core.scoring.run_identity import RunIdentity, check_identity
 
 if TYPE_CHECKING:
@@ -39,11 +40,20 @@ class TaskMemory:
         """Drop the record."""
         self._store.delete(KEY)
 
+    def record(self) -> Record | None:
+        """The record as a value, or None."""
+        value = self.load()
+        return None if value is None else Record.from_json(value)
+
     def spend(self) -> None:
         """Note that nothing can come of the newest attempt: a later try opens another."""
+        self.change(spent=True)
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the record, if there is one."""
         value = self.load()
         if value is not None:
-            self.save({**value, "spent": True})
+            self.save({**value, **fields})
 
 
 def identity_of(context: Context) -> RunIdentity:

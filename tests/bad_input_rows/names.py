@@ -37,7 +37,7 @@ ROWS = [
     ),
     BadInput(
         "a partition key 'None'",
-        lambda: attempt_folder(RunIdentity("dag", "run", "task", partition_key="None"), 1),
+        lambda: attempt_folder(RunIdentity("dag", "run", "task", partition_key="None"), "1"),
         "partition-key-empty",
         "partition_key",
     ),

@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.options import check_options, check_poll_interval, deadline_of
+from airflow_provider_fabml.core.options import (
+    check_options,
+    check_poll_interval,
+    deadline_of,
+    post_time_of,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,3 +36,13 @@ def test_our_deadline_comes_before_airflows(limit: float, left: float) -> None:
     """Five seconds, or a tenth of a short limit, are left to settle the job."""
     assert deadline_of(START, timedelta(seconds=limit)) == START + timedelta(seconds=left)
     assert deadline_of(START, None) is None
+    assert deadline_of(None, timedelta(seconds=limit)) is None
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(None, 70), (3600, 70), (100, 50), (4, 2)])
+def test_a_post_has_the_time_of_a_request_or_half_a_short_limit(
+    limit: float | None, seconds: float
+) -> None:
+    """So that one which starts in time is heard of before the deadline."""
+    given = None if limit is None else timedelta(seconds=limit)
+    assert post_time_of(given, timedelta(seconds=70)) == timedelta(seconds=seconds)

@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """One failure.
 
     `change` is keywords for the operator, `connections` changes Airflow's connections, `faults` are
-    queued in the service. `posts` and `jobs` count what one run sends and what the service makes.
+    queued in the service, `switches` differ there. `posts` and `jobs` count what one run sends and what the service makes.
     `says` are parts of the error's text; `clock` is ``timed`` where the job must still run; `once`
     marks rows that take seconds and end before a task could defer.
     """
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     posts: int = 0
     jobs: int = 0
     clock: str = "immediate"
-    ready: bool = True
+    switches: dict[str, Any] = {}  # noqa: RUF012 - never changed
     once: bool = False
 
 
@@ -102,7 +102,12 @@ REFUSALS = (
         ("no default deployment", "deployment_name="),
         {"endpoint_name": "without-default"},
     ),
-    Row("endpoint without scoring URI", FAILED, ("no scoring URI", "Succeeded"), ready=False),
+    Row(
+        "endpoint without scoring URI",
+        FAILED,
+        ("no scoring URI", "Succeeded"),
+        switches={"endpoint_state": "Creating"},
+    ),
     Row(
         "401 of the Resource Manager",
         FAILED,

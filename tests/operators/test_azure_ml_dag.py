@@ -70,7 +70,7 @@ def test_mapped_tasks_write_to_paths_of_their_own(scoring: Scoring):
         done = run_task(one, connections=scoring.connections, run_id=run_id, map_index=index)
         assert done.state == "success", done.text
         assert done.result["inputs"]["heart"]["uri"] == folders[index]
-        assert f"/{run_id}/score/~map{index}/1/" in done.result["outputs"]["score"]["uri"]
+        assert f"/{run_id}/score/~map{index}/1-" in done.result["outputs"]["score"]["uri"]
 
 
 def test_a_dag_with_the_operator_survives_serialization():
@@ -111,7 +111,7 @@ def test_a_partition_has_a_folder_of_its_own(scoring: Scoring):
     )
     assert done.state == "success", done.text
     uri = done.result["outputs"]["score"]["uri"]
-    assert uri.startswith(f"{ROOT}/a_dag/2026-01-05/{run_id}/score/1/")
+    assert uri.startswith(f"{ROOT}/a_dag/2026-01-05/{run_id}/score/1-")
     assert scoring.last_body()["tags"]["day"] == "2026-01-05"
 
 

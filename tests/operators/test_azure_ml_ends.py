@@ -153,7 +153,7 @@ def test_a_result_that_is_not_usable_is_not_waited_for_again(manual_scoring: Sco
         thread.join()
         assert "nothing lies at" in str(done.error)
     assert len({post.body for post in manual_scoring.posts()}) == 2
-    assert ["/score/1/" in post.body for post in manual_scoring.posts()] == [True, False]
+    assert ["/score/1-" in post.body for post in manual_scoring.posts()] == [True, False]
 
 
 def test_a_job_we_cancelled_is_not_resumed(manual_scoring: Scoring):

@@ -22,7 +22,8 @@ def test_a_folder_is_scored_row_by_row(scoring: Scoring, deferrable: bool):
     done = run_to_end(operator, connections=scoring.connections, run_id=run_id)
     assert done.state == "success", done.text
     uri = done.result["outputs"]["score"]["uri"]
-    assert uri == f"{ROOT}/a_dag/{run_id}/score/1/predictions.csv"
+    attempt = f"1-{done.result['invocation_id'][:8]}"
+    assert uri == f"{ROOT}/a_dag/{run_id}/score/{attempt}/predictions.csv"
     assert len(scoring.read(uri).splitlines()) == 15
     assert done.result["checked_outputs"]["score"]["rows"] == 15
     assert done.result["status"] == "Completed"
@@ -88,8 +89,8 @@ def test_a_clear_opens_a_new_attempt_with_a_new_path(scoring: Scoring):
     names = {done.result["job_name"] for done in outcomes}
     uris = [done.result["outputs"]["score"]["uri"] for done in outcomes]
     assert len(names) == 2
-    assert "/score/1/" in uris[0]
-    assert "/score/2/" in uris[1]
+    assert "/score/1-" in uris[0]
+    assert "/score/2-" in uris[1]
 
 
 def test_templates_reach_into_typed_inputs(scoring: Scoring):
@@ -129,7 +130,8 @@ def test_a_pipeline_component_takes_literals_and_named_outputs(scoring: Scoring)
     )
     done = run_to_end(operator, connections=scoring.connections, run_id=new_run())
     assert done.state == "success", done.text
-    assert done.result["outputs"]["scores"]["uri"].endswith("/score/1/scores")
+    attempt = f"1-{done.result['invocation_id'][:8]}"
+    assert done.result["outputs"]["scores"]["uri"].endswith(f"/score/{attempt}/scores")
     assert done.result["checked_outputs"]["scores"]["files"] >= 1
 
 

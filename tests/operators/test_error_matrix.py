@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import logging
 import re
 import traceback
@@ -19,7 +18,6 @@ from support.task_runner import TaskOutcome, run_to_end
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.emulator import EmulatorServer, load_workspace
-from airflow_provider_fabml.emulator.render import resources
 from airflow_provider_fabml.emulator.workspace import Endpoint, Principal
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 
@@ -105,12 +103,13 @@ def run(row: Row, scoring: Scoring, *, deferrable: bool) -> tuple[TaskOutcome, i
 
 
 @pytest.fixture
-def scoring(row: Row, services: dict[str, Scoring], monkeypatch: pytest.MonkeyPatch) -> Scoring:
+def scoring(row: Row, services: dict[str, Scoring]) -> Iterator[Scoring]:
     """The service of the row."""
-    if not row.ready:  # as the service shows an endpoint that is still being made
-        creating = functools.partial(resources.endpoint, state="Creating")
-        monkeypatch.setattr(resources, "endpoint", creating)
-    return services[row.clock]
+    control = services[row.clock].emulator.control
+    before = control.switches
+    control.set_switches(**row.switches)
+    yield services[row.clock]
+    control.set_switches(**before)
 
 
 def plain(error: BaseException | None) -> tuple[str, str]:

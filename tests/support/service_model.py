@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
 from airflow_provider_fabml.core.jobs.job import JobView
-from airflow_provider_fabml.core.jobs.submission import INVOCATION_TAG
+from airflow_provider_fabml.core.jobs.look_up import INVOCATION_TAG
 from airflow_provider_fabml.core.service.flows import Target
 
 
@@ -52,8 +52,18 @@ class Service:
         """The one deployment there is."""
         return Target("https://scoring", "blue", "model")
 
-    def invoke(self, _target: Target, body: dict[str, Any], **_: object) -> JobView:
+    def invoke(
+        self,
+        _target: Target,
+        body: dict[str, Any],
+        *,
+        seconds: float,
+        not_after: datetime | None,
+        **_: object,
+    ) -> JobView:
         """Make a job, or not; tell, or not."""
+        assert not_after is None or self.now <= not_after, "posted too late to hear of it"
+        self.sleep(min(seconds, 5))
         assert self.unknown != self.key, "posted again before looking for the job of the last POST"
         properties = body["properties"]
         uri = properties["outputData"]["score"]["uri"]
@@ -73,6 +83,10 @@ class Service:
     def get_job(self, name: str) -> JobView:
         """One job."""
         return JobView(name, self.jobs[name]["status"], "", "", {})
+
+    def get_job_resource(self, name: str) -> dict[str, Any]:
+        """One job, as the list has it."""
+        return self._body(name, self.jobs[name])
 
     def cancel_job(self, name: str) -> bool:
         """Cancel at once."""

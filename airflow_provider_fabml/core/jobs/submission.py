@@ -1,252 +1,164 @@
 """Submit once: what to do next for one task instance, as a pure function of what is known (D1, D2).
 
-The record is written to the task state store *before* the job-creating POST (the intent) and again
-right after it (the handle). It survives retries and Clears and never expires.
+``next_step`` says what to do; whoever does it tells ``Known`` what came of it, and asks again, until the
+step is ``Resume`` or ``Fail``. The record is written to the task state store *before* every job-creating
+POST (the intent) and again right after it (the handle); it survives retries and Clears and never expires.
 
-==========================================  =====================================================
-known                                       next step
-==========================================  =====================================================
-no record                                   ``Open``: attempt named by this try
-record of other inputs, or of before a      ``Open``, settling the attempt before
-Clear (raw ``max_tries`` differs)
-intent, but no handle (the answer was lost  ``LookUp`` by our tag and the attempt's output URIs: its
-or the process died around the POST)        job is adopted; none after every page was read and the
-                                            settle window passed: ``Open``; else ``Undecided``
-handle, status unknown                      ``Ask`` for the job
-handle, job ended Failed or Canceled        ``Open`` in a later try; in the same try the failure is
-                                            the task's own
-handle, and the attempt is spent: its       ``Open`` in a later try
-result was not usable, or we cancelled it
-handle, any other status                    ``Resume`` the job; a completed one gives its result
-==========================================  =====================================================
+=============================================  ==================================================
+known                                          next step
+=============================================  ==================================================
+no record                                      ``Open`` the attempt named by this try
+a record whose attempt is over: cleared,       settle it: ``LookUp`` a job of unknown outcome,
+other inputs, or (in a later try) its job      ``End`` the job if it may still run; then ``Open``
+Failed or Canceled, or nothing came of it
+an intent of this process, nothing posted      ``Post``; ``Wait`` first where the service asked to
+the POST is known not to have run              ``Wait``, ``Post``; ``Fail`` after five of them
+a POST of unknown outcome (its answer was      ``LookUp`` by our tag and the output URIs, with
+lost, or a process died around it)             ``Wait`` between looks until the settle window passed
+… its job was found                            ``Adopt`` it
+… no list shows it                             ``Open`` the attempt again; ``Fail`` after four
+… others cannot be told from it                ``Fail``, naming them
+a job, status unknown                          ``Ask``
+a job, status known                            ``Resume``: a completed one gives its result
+deadline less the time a POST takes is past    ``Fail`` instead of ``Open``, ``Post`` or ``Wait``
+=============================================  ==================================================
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.jobs.job import CANCELED, FAILED, JobHandle
-from airflow_provider_fabml.core.storage.uri import DatastoreUri, parse_uri
+from airflow_provider_fabml.core.jobs import look_up
+from airflow_provider_fabml.core.jobs.job import is_terminal
+from airflow_provider_fabml.core.jobs.record import Record, is_over
+from airflow_provider_fabml.core.jobs.steps import (
+    Adopt,
+    Ask,
+    End,
+    Fail,
+    LeaveBehind,
+    LookUp,
+    Open,
+    Post,
+    Resume,
+    Step,
+    Wait,
+)
+from airflow_provider_fabml.core.jobs.submission_errors import (
+    answers_lost,
+    no_time_to_look,
+    no_time_to_post,
+    undecided,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from airflow_provider_fabml.core.jobs.known import Known
+    from airflow_provider_fabml.core.jobs.look_up import Found
 
-# How long a job that was created may stay invisible in lists. Undocumented: generous by choice.
-SETTLE_WINDOW = timedelta(seconds=60)
-# The tag that names the invocation. Whether the service stores tags is unknown: switch `stores_tags`.
-INVOCATION_TAG = "airflow_invocation"
-# Clocks of worker and service may disagree by this much when jobs are told apart by time.
-CLOCK_SKEW = timedelta(minutes=5)
-
-
-class Record(NamedTuple):
-    """The state of the newest attempt, as kept in the task state store.
-
-    ``outputs`` are the placed outputs (``{"score": {"type": "UriFile", "uri": …}}``), ``intended_at``
-    an ISO 8601 instant written before the POST, ``job`` the handle once it is known. ``own_place`` is
-    False where the caller gave an output's URI, so that other jobs may write to the same one.
-    ``spent`` is True once nothing can come of the attempt any more.
-    """
-
-    attempt: int
-    invocation_id: str
-    max_tries: int
-    digest: str
-    endpoint_name: str
-    deployment_name: str
-    kind: str
-    outputs: dict[str, Any]
-    intended_at: str
-    job: dict[str, Any] | None = None
-    own_place: bool = True
-    spent: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON for the task state store."""
-        return self._asdict()
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Record:
-        """The record in a dictionary of ``to_json``; unknown keys of later versions are dropped."""
-        return cls(**{name: value[name] for name in cls._fields if name in value})
+# A POST that is known not to have run (429, no connection) is repeated this often in one try.
+POSTS_NOT_RUN = 5
+# After a lost answer and a look-up that found nothing, the POST is repeated this often in one try.
+LOST_ANSWERS = 3
 
 
-class Situation(NamedTuple):
-    """A try: its number, the task instance's raw ``max_tries``, and what is asked for now."""
-
-    try_number: int
-    max_tries: int
-    digest: str
-
-
-class Open(NamedTuple):
-    """Open attempt number ``attempt``; ``before`` is the attempt to settle first, if any."""
-
-    attempt: int
-    before: Record | None = None
-
-
-class LookUp(NamedTuple):
-    """Look for the job of ``record`` among the endpoint's jobs."""
-
-    record: Record
-
-
-class Ask(NamedTuple):
-    """Read the job of ``record``."""
-
-    record: Record
-
-
-class Resume(NamedTuple):
-    """Go on with the job of ``record``."""
-
-    record: Record
-
-
-Step: TypeAlias = Open | LookUp | Ask | Resume
-
-
-def next_step(record: Record | None, now: Situation, job_status: str | None = None) -> Step:
-    """What to do next; ``job_status`` is the job's status where it was just read.
+def next_step(known: Known, now: datetime) -> Step:
+    """What to do next, at the instant ``now``.
 
     A new attempt never takes the number of the one before, whose output folder is in use: where
     templates rendered differently when the same try ran again, it takes the next.
     """
+    record = known.record
     if record is None:
-        return Open(now.try_number)
-    if record.max_tries != now.max_tries or record.digest != now.digest:
-        return Open(max(now.try_number, record.attempt + 1), before=record)
-    if record.job is None:
-        return LookUp(record)
-    if job_status is None and not record.spent:
-        return Ask(record)
-    over = record.spent or job_status in {FAILED, CANCELED}
-    if over and record.attempt != now.try_number:
-        return Open(now.try_number)
-    return Resume(record)
+        return _open(known, now, known.now.try_number)
+    if not known.ours and is_over(record, known.now, known.status):
+        last = record.attempt
+        return _settle(known, record, now) or _open(known, now, max(known.now.try_number, last + 1))
+    if record.job is not None:
+        known_status = known.status
+        return Ask(record) if known_status is None else Resume(record, known_status)
+    if known.unknown_since is not None:
+        return _look_up(known, record, now)
+    return _post(known, record, now)
 
 
-class Adopt(NamedTuple):
-    """The look-up found the attempt's own job."""
-
-    job_name: str
-
-
-class WaitAndLookAgain(NamedTuple):
-    """Nothing was found yet and the job may still become visible; ``seconds`` until the next look."""
-
-    seconds: float
-
-
-class NotThere(NamedTuple):
-    """Every page was read, the settle window has passed, and no job has the attempt's outputs."""
+def _settle(known: Known, before: Record, now: datetime) -> Step | None:
+    """The next step towards settling the attempt before; None once there is nothing more to do."""
+    if known.settled or (known.status is not None and is_terminal(known.status)):
+        return None
+    if before.job is not None:
+        return _leave_or_end(known, before, before.handle.job_name)
+    if known.found is None:
+        return LookUp(before)
+    return _settle_found(known, before, known.found, now)
 
 
-class Undecided(NamedTuple):
-    """The jobs that might be the attempt's own cannot be told apart."""
-
-    candidates: tuple[str, ...]
-
-
-Found: TypeAlias = Adopt | WaitAndLookAgain | NotThere | Undecided
-
-
-def judge(
-    record: Record,
-    jobs: Sequence[Mapping[str, Any]],
-    now: datetime,
-    visible_by: datetime | None = None,
-) -> Found:
-    """The verdict of a complete look-up: ``jobs`` are all jobs of the endpoint, in any order.
-
-    ``visible_by`` is when a job of the attempt is sure to be listed; the settle window after the
-    intent where it is not said.
-
-    The fingerprint is our tag, where the service stores tags, and the output URI. A URI below the
-    attempt's own folder is ours alone; one that the caller gave may be another job's too, so time and
-    tag must agree. A job with neither mark (the service keeps the URI for model deployments with an
-    explicit output; unknown for pipelines) that began after the intent could be ours, and then nothing
-    is posted.
-    """
-    kin: dict[str, list[str]] = {_OURS: [], _SAME_PLACE: [], _UNCLEAR: [], _OTHER: []}
-    for job in jobs:
-        kin[_kinship(record, job)].append(str(job["name"]))
-    if kin[_OURS]:
-        return Adopt(kin[_OURS][0])
-    candidates = kin[_SAME_PLACE] + kin[_UNCLEAR]
-    if kin[_SAME_PLACE] and len(candidates) == 1:
-        return Adopt(candidates[0])
-    if candidates:
-        return Undecided(tuple(sorted(candidates)))
-    if visible_by is None:
-        visible_by = datetime.fromisoformat(record.intended_at) + SETTLE_WINDOW
-    if now < visible_by:
-        return WaitAndLookAgain(min(5.0, (visible_by - now).total_seconds()))
-    return NotThere()
+def _settle_found(known: Known, before: Record, found: Found, now: datetime) -> Step | None:
+    match found:
+        case look_up.Adopt(job_name):
+            return _leave_or_end(known, before, job_name)
+        case look_up.Undecided(candidates):
+            return LeaveBehind(before, f"may have started one of these: {', '.join(candidates)}")
+        case look_up.WaitAndLookAgain(seconds) if known.limits.cancel_before:
+            return _wait(known, now, seconds) or Fail(no_time_to_look(before))
+        case _:
+            return None
 
 
-_OURS, _SAME_PLACE, _UNCLEAR, _OTHER = "ours", "same place", "unclear", "other"
+def _leave_or_end(known: Known, before: Record, job_name: str) -> Step:
+    if known.limits.cancel_before:
+        return End(before, job_name)
+    return LeaveBehind(before, f"started job {job_name}")
 
 
-def _kinship(record: Record, job: Mapping[str, Any]) -> str:
-    marks, invocation, created = output_uris(job), invocation_tag(job), _created(job)
-    wanted = {canonical(output["uri"]) for output in record.outputs.values()}
-    intended = datetime.fromisoformat(record.intended_at)
-    if invocation == record.invocation_id or (record.own_place and marks & wanted):
-        return _OURS
-    if invocation or created < intended - CLOCK_SKEW or (marks and not marks & wanted):
-        return _OTHER
-    return _SAME_PLACE if marks and created >= intended else _UNCLEAR
+def _look_up(known: Known, record: Record, now: datetime) -> Step:
+    match known.found:
+        case None:
+            return LookUp(record)
+        case look_up.Adopt(job_name):
+            return Adopt(record, job_name)
+        case look_up.WaitAndLookAgain(seconds):
+            return _wait(known, now, seconds, record.ends) or Fail(no_time_to_look(record))
+        case look_up.Undecided(candidates):
+            return Fail(undecided(record, candidates))
+        case look_up.NotThere():
+            if known.lost > LOST_ANSWERS:
+                return Fail(answers_lost(record, known.lost))
+            return _open(known, now, record.attempt, (*record.unseen, record.posted()))
 
 
-def invocation_tag(job: Mapping[str, Any]) -> str:
-    """The invocation id in the job's tags, or ''."""
-    tags = (job.get("properties") or {}).get("tags") or {}
-    return str(tags.get(INVOCATION_TAG) or "")
+def _open(
+    known: Known, now: datetime, attempt: int, unseen: tuple[dict[str, object], ...] = ()
+) -> Step:
+    last = _last_post(known)
+    if last is not None and now > last:
+        return Fail(no_time_to_post(known.limits.deadline))
+    return Open(attempt, unseen)
 
 
-def output_uris(job: Mapping[str, Any]) -> set[str]:
-    """The output URIs a job resource tells, in canonical form.
-
-    ``azureml.parameters.output_uri`` (recorded in 2023-01), ``outputData`` of the data plane, ``outputs`` of
-    the job resource.
-    """
-    properties = job.get("properties") or {}
-    told: list[Any] = []
-    for block in (properties.get("outputData"), properties.get("outputs")):
-        told.extend(value.get("uri") for value in (block or {}).values() if value)
-    try:
-        bag = properties.get("properties") or {}
-        told.append(json.loads(bag.get("azureml.parameters") or "{}").get("output_uri"))
-    except (ValueError, AttributeError):
-        pass  # parameters of another form tell no URI
-    return {canonical(uri) for uri in told if isinstance(uri, str) and uri}
+def _post(known: Known, record: Record, now: datetime) -> Step:
+    last = _last_post(known)
+    due = max(known.not_before or now, now)
+    if known.not_run and (len(known.not_run) >= POSTS_NOT_RUN or (last and due > last)):
+        return Fail(known.not_run[-1])
+    if last is not None and now > last:
+        return Fail(no_time_to_post(known.limits.deadline))
+    if due > now:
+        return Wait((due - now).total_seconds(), f"{known.not_run[-1]}; it has not run")
+    return Post(record, last)
 
 
-def canonical(uri: str) -> str:
-    """A datastore URI without its workspace part, since the service may answer in the long form."""
-    try:
-        parsed = parse_uri(uri, field="output_uri")
-    except UsageError:
-        return uri
-    if isinstance(parsed, DatastoreUri):
-        return f"{parsed.datastore}/{parsed.path.strip('/')}"
-    return uri
+def _last_post(known: Known) -> datetime | None:
+    """The last instant at which a POST may start, so that its answer comes before the deadline."""
+    deadline = known.limits.deadline
+    return None if deadline is None else deadline - known.limits.post_time
 
 
-def _created(job: Mapping[str, Any]) -> datetime:
-    text = str((job.get("systemData") or {}).get("createdAt") or "")
-    try:
-        created = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)
-    return created if created.tzinfo else created.replace(tzinfo=UTC)
-
-
-def handle_of(record: Record) -> JobHandle:
-    """The handle stored in the record. Call only when ``record.job`` is set."""
-    return JobHandle.from_json(record.job or {})
+def _wait(
+    known: Known, now: datetime, seconds: float, inherited: datetime | None = None
+) -> Wait | None:
+    """Wait for a job to be listed; None where the deadline comes first."""
+    deadline = inherited or known.limits.deadline
+    if deadline is not None and now + timedelta(seconds=seconds) > deadline:
+        return None
+    return Wait(seconds, "")

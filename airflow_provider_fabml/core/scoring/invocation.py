@@ -16,9 +16,11 @@ from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.scoring.job_io import (
     JobInput,
     JobOutput,
+    LiteralInput,
     UriFile,
     input_to_wire,
     output_to_wire,
+    type_name,
 )
 from airflow_provider_fabml.core.scoring.parse_io import (
     parse_inputs,
@@ -49,6 +51,11 @@ class Invocation(NamedTuple):
     outputs: dict[str, JobOutput]
     output_root: DatastoreUri | None
     settings: dict[str, Any]
+
+    @property
+    def own_place(self) -> bool:
+        """Whether no other job can have the same outputs: each is placed by us, or tells the attempt."""
+        return all(not output.uri or "{attempt}" in output.uri for output in self.outputs.values())
 
 
 def parse_invocation(
@@ -132,12 +139,13 @@ def _deployment_name(name: object) -> str | None:
 
 
 def place_outputs(
-    invocation: Invocation, kind: str, folder: str, attempt: int, map_index: int = -1
+    invocation: Invocation, kind: str, folder: str, attempt: str, map_index: int = -1
 ) -> dict[str, JobOutput]:
     """The outputs with their final URIs: unique by construction below ``output_root`` (D3).
 
     ``folder`` is the attempt's own folder (``attempt_folder``). An explicit URI is
-    taken as written, ``{attempt}`` and ``{map_index}`` in it become their numbers.
+    taken as written; in it ``{attempt}`` becomes the attempt's name (``attempt_name``) and
+    ``{map_index}`` its number.
     """
     outputs = invocation.outputs
     if not outputs and kind == MODEL:
@@ -146,13 +154,28 @@ def place_outputs(
     placed: dict[str, JobOutput] = {}
     for name, output in outputs.items():
         if output.uri:
-            uri = output.uri.replace("{attempt}", str(attempt))
+            uri = output.uri.replace("{attempt}", attempt)
             uri = uri.replace("{map_index}", str(map_index))
         else:
             leaf = file_name if kind == MODEL else name
             uri = f"{str(invocation.output_root).rstrip('/')}/{folder}/{leaf}"
         placed[name] = output._replace(uri=uri)
     return placed
+
+
+def shown_inputs(invocation: Invocation) -> dict[str, Any]:
+    """The inputs as plain JSON: ``{"type": "UriFolder", "uri": …}``, literals with ``value``."""
+    return {
+        name: {"type": type_name(given), "value": given.value}
+        if isinstance(given, LiteralInput)
+        else {"type": type_name(given), "uri": given.uri}
+        for name, given in invocation.inputs.items()
+    }
+
+
+def shown_outputs(outputs: Mapping[str, JobOutput]) -> dict[str, Any]:
+    """The placed outputs as plain JSON: ``{"score": {"type": "UriFile", "uri": "azureml://…"}}``."""
+    return {n: {"type": type_name(output), "uri": output.uri} for n, output in outputs.items()}
 
 
 def request_body(

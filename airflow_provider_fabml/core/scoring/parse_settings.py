@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.jobs.submission import INVOCATION_TAG
+from airflow_provider_fabml.core.jobs.look_up import INVOCATION_TAG
 from airflow_provider_fabml.core.scoring.settings import TABLE, Setting
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*\Z")  # the service keeps 64 bits

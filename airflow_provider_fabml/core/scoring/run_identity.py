@@ -74,10 +74,20 @@ def encode_segment(text: str) -> str:
     return f"{encoded[: _LONGEST - 26]}~~{digest}"
 
 
-def attempt_folder(identity: RunIdentity, attempt: int) -> str:
+def attempt_name(attempt: int, invocation_id: str) -> str:
+    """``<attempt>-<first 8 characters of the invocation id>``: a place that no other run has had.
+
+    The number alone would come again in a run that was deleted and created anew, and in a second
+    Airflow that writes to the same container.
+    """
+    return f"{attempt}-{invocation_id[:8]}"
+
+
+def attempt_folder(identity: RunIdentity, attempt: str) -> str:
     """The folder of one attempt below the output root, without slashes at the ends.
 
-    ``<dag_id>/[<partition>/]<run_id>/<task_id>[/~map<index>]/<attempt>``. ``~m`` never begins an
+    ``<dag_id>/[<partition>/]<run_id>/<task_id>[/~map<index>]/<attempt>``, the last as ``attempt_name``
+    gives it. ``~m`` never begins an
     escape, so a map index can never be mistaken for a task id.
 
     Raises ``UsageError`` for a partition key that is empty or the text ``None``.
@@ -87,7 +97,7 @@ def attempt_folder(identity: RunIdentity, attempt: int) -> str:
     encoded = [encode_segment(segment) for segment in segments if segment is not None]
     if identity.map_index >= 0:
         encoded.append(f"~map{identity.map_index}")
-    return "/".join([*encoded, str(attempt)])
+    return "/".join([*encoded, attempt])
 
 
 def check_identity(identity: RunIdentity) -> None:

@@ -11,9 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
-from airflow_provider_fabml.core.jobs.failure import FailureReason, first_reason
 from airflow_provider_fabml.core.jobs.job import JobView
-from airflow_provider_fabml.core.jobs.submission import invocation_tag
+from airflow_provider_fabml.core.jobs.look_up import invocation_tag
 from airflow_provider_fabml.core.scoring.kind_rules import kind_of
 from airflow_provider_fabml.core.service.answers import expect, expect_object
 from airflow_provider_fabml.core.service.cloud import Cloud, api_url, scoring_url
@@ -21,6 +20,7 @@ from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, R
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from airflow_provider_fabml.core.service.workspace import Workspace
 
@@ -106,17 +106,25 @@ def target(
 
 
 def invoke(
-    to: Target, body: Mapping[str, Any], *, deployment_name: str | None, invocation_id: str
+    to: Target,
+    body: Mapping[str, Any],
+    *,
+    deployment_name: str | None,
+    invocation_id: str,
+    seconds: float | None = None,
+    not_after: datetime | None = None,
 ) -> Flow[JobView]:
     """The one job-creating POST (D1). Never sent twice by this flow or below it.
 
-    Raises ``AnswerLostError`` when a job may exist although no answer tells its name.
+    It is not sent after ``not_after``, and its answer is waited for ``seconds`` at most. Raises
+    ``AnswerLostError`` when a job may exist although no answer tells its name.
     The header names are the SDK's (azure-ai-ml 1.35.2 ``EndpointInvokeFields``).
     """
     headers = {"repeatability_request-id": invocation_id}
     if deployment_name:
         headers["azureml-model-deployment"] = deployment_name
     request = Request("POST", to.scoring_url, ML, dict(body), headers, repeatable=False)
+    request = request._replace(seconds=seconds, not_after=not_after)
     response = yield request
     what = f"invoking deployment {to.deployment_name!r}"
     if response.status == 429:
@@ -130,6 +138,11 @@ def invoke(
 def job(site: Site, name: str) -> Flow[JobView]:
     """One job: a single read through the Resource Manager (recording ``job_get_running_2023-03``)."""
     return _view((yield site.get("jobs", name)), f"reading job {name!r}")
+
+
+def job_resource(site: Site, name: str) -> Flow[dict[str, Any]]:
+    """One job's whole resource: it may tell what the list of jobs leaves out."""
+    return expect_object((yield site.get("jobs", name)), f"reading job {name!r}")
 
 
 def _view(response: Response, what: str, *allowed: int) -> JobView:
@@ -184,22 +197,6 @@ def api_host(site: Site) -> Flow[str]:
     url = api_url(properties.get("discoveryUrl"), site.cloud)
     answer = expect_object((yield Request("GET", url, ANONYMOUS)), "reading service discovery")
     return api_url(answer.get("api"), site.cloud)
-
-
-def failure_reason(site: Site, api: str, job_name: str) -> Flow[FailureReason]:
-    """Why a job failed: run history's error of the job and of its child runs.
-
-    The job resource has no error text; a model deployment's real cause is in its child run
-    ``batchscoring`` (recording ``history_children_and_rundata_batchscoring_2022-11``).
-    """
-    body = {"runId": job_name, "selectRunMetadata": True}
-    own = yield Request("POST", site.workspace.history_url(api, "rundata"), ARM, body)
-    what = f"reading the run of job {job_name!r}"
-    metadata = expect_object(own, what).get("runMetadata") or {}
-    url = site.workspace.history_url(api, "runs", job_name, "children")
-    answer = yield Request("GET", url, ARM)
-    children = expect_object(answer, f"reading the child runs of {job_name!r}")
-    return first_reason(metadata, children.get("value") or [])
 
 
 def _pages(site: Site, first: Request, what: str) -> Flow[list[dict[str, Any]]]:

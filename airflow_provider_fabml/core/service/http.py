@@ -8,7 +8,10 @@ needs no server to walk it.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 ARM, ML, ANONYMOUS = "arm", "ml", "anonymous"
 
@@ -18,7 +21,8 @@ class Request(NamedTuple):
 
     ``audience`` says whose token it carries: ``arm``, ``ml`` or ``anonymous``. ``repeatable`` is True
     for requests that may be sent again by the transport after a transient failure (reads); the
-    job-creating POST is not (D1).
+    job-creating POST is not (D1). ``seconds`` bounds connecting and reading where it is less than the
+    connection's own timeouts; a request is not sent later than ``not_after``.
     """
 
     method: str
@@ -27,6 +31,8 @@ class Request(NamedTuple):
     body: Any = None
     headers: Mapping[str, str] = {}
     repeatable: bool = True
+    seconds: float | None = None
+    not_after: datetime | None = None
 
 
 class Response(NamedTuple):

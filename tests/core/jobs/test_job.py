@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_fabml.core.jobs.job import JobHandle, JobView, is_terminal
-from airflow_provider_fabml.core.jobs.submission import Record
+from airflow_provider_fabml.core.jobs.record import Record
 
 WORDS = st.text(max_size=12)
 HANDLES = st.builds(

@@ -1,146 +1,213 @@
-"""The steps and verdicts of a submission that the state machine cannot draw."""
+"""The state table of a submission, row by row; the state machine walks the rest."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
+from airflow_provider_fabml.core.errors import (
+    AnswerLostError,
+    OutOfTimeError,
+    PermanentError,
+    TransientError,
+)
+from airflow_provider_fabml.core.jobs import look_up
 from airflow_provider_fabml.core.jobs.job import JobHandle
-from airflow_provider_fabml.core.jobs.submission import (
+from airflow_provider_fabml.core.jobs.known import Known, Limits
+from airflow_provider_fabml.core.jobs.record import Record, Situation
+from airflow_provider_fabml.core.jobs.steps import (
     Adopt,
     Ask,
+    End,
+    Fail,
+    LeaveBehind,
     LookUp,
-    NotThere,
     Open,
-    Record,
+    Post,
     Resume,
-    Situation,
-    Undecided,
-    WaitAndLookAgain,
-    canonical,
-    handle_of,
-    judge,
-    next_step,
-    output_uris,
+    Step,
+    Wait,
 )
+from airflow_provider_fabml.core.jobs.submission import next_step
 
-URI = "azureml://datastores/trusted_blob/paths/endpoints/d/r/t/1/predictions.csv"
-LONG = f"azureml://subscriptions/s/resourcegroups/g/workspaces/w/{URI.removeprefix('azureml://')}"
-INTENDED = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LATE = INTENDED + timedelta(minutes=10)
-OUTPUTS = {"score": {"type": "UriFile", "uri": URI}}
-RECORD = Record(1, "mine", 2, "dig", "heart", "blue", "model", OUTPUTS, INTENDED.isoformat())
-NOW = Situation(1, 2, "dig")
+URI = "azureml://datastores/trusted_blob/paths/endpoints/d/r/t/1-x/predictions.csv"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+INPUTS = {"heart": {"type": "UriFolder", "uri": "azureml://datastores/trusted_blob/paths/heart"}}
+INTENT = Record(
+    1,
+    "mine",
+    2,
+    "dig",
+    "heart",
+    "blue",
+    "model",
+    {"score": {"type": "UriFile", "uri": URI}},
+    NOON.isoformat(),
+    inputs=INPUTS,
+)
+RUNNING = INTENT._replace(job=JobHandle("j", "heart").to_json())
+SAME, LATER = Situation(1, 2, "dig"), Situation(2, 2, "dig")
+CLEARED = Situation(2, 3, "dig")
+OTHER = Situation(1, 2, "other inputs")
+LIMITED = Limits(deadline=NOON + timedelta(minutes=10), post_time=timedelta(minutes=1))
+LEAVING = Limits(cancel_before=False)
+THROTTLED = TransientError("429", status=429)
 
 
-def job(
-    uri: str | None = None, tag: str | None = None, at: datetime = LATE, name: str = "j"
-) -> dict[str, Any]:
-    """A job resource with these marks."""
-    bag = {"azureml.parameters": json.dumps({"output_uri": uri})} if uri else {}
-    tags = {"airflow_invocation": tag} if tag else None
-    system = {"createdAt": at.isoformat()}
-    return {"name": name, "properties": {"properties": bag, "tags": tags}, "systemData": system}
+def start(record: Record | None, now: Situation, limits: Limits = Limits()) -> Known:  # noqa: B008
+    """A try that has just begun."""
+    return Known.at_start(record, now, limits)
+
+
+LOOKED = {
+    "adopt": look_up.Adopt("k"),
+    "wait": look_up.WaitAndLookAgain(5.0),
+    "undecided": look_up.Undecided(("a", "b")),
+    "not there": look_up.NotThere(),
+}
 
 
 @pytest.mark.parametrize(
-    ("record", "now", "status", "step"),
+    ("known", "step"),
     [
-        (None, NOW, None, Open(1)),
-        (RECORD, NOW, None, LookUp(RECORD)),
-        (RECORD, NOW._replace(digest="new"), None, Open(2, RECORD)),
-        (RECORD, NOW._replace(try_number=4, max_tries=5), None, Open(4, RECORD)),
+        (start(None, SAME), Open(1)),
+        (start(INTENT, SAME), LookUp(INTENT)),
+        (start(INTENT, LATER), LookUp(INTENT)),
+        (start(INTENT, LATER).looked(LOOKED["adopt"]), Adopt(INTENT, "k")),
+        (start(INTENT, LATER).looked(LOOKED["wait"]), Wait(5.0, "")),
+        (start(INTENT, LATER).looked(LOOKED["wait"]).waited(), LookUp(INTENT)),
+        (start(INTENT, LATER).looked(LOOKED["not there"]), Open(1, (INTENT.posted(),))),
+        (start(RUNNING, LATER), Ask(RUNNING)),
+        (start(RUNNING, LATER).asked("Running"), Resume(RUNNING, "Running")),
+        (start(RUNNING, LATER).asked("Completed"), Resume(RUNNING, "Completed")),
+        (start(RUNNING, LATER).asked("NeverHeardOf"), Resume(RUNNING, "NeverHeardOf")),
+        (start(RUNNING, SAME).asked("Failed"), Resume(RUNNING, "Failed")),
+        (start(RUNNING, LATER).asked("Failed"), Open(2)),
+        (start(RUNNING, LATER).asked("Canceled"), Open(2)),
+        (start(None, SAME).opened(INTENT), Post(INTENT, None)),
+        (start(None, SAME).opened(INTENT).lost_answer(NOON), LookUp(INTENT)),
+        (start(None, SAME).opened(INTENT).has_job(RUNNING, "Queued"), Resume(RUNNING, "Queued")),
     ],
 )
-def test_without_a_job(record: Record | None, now: Situation, status: str, step: object) -> None:
-    """Nothing known, an open intent, other inputs in the same try, a Clear."""
-    assert next_step(record, now, status) == step
+def test_an_attempt_goes_on(known: Known, step: Step) -> None:
+    """Nothing known, an open intent, a job in each kind of state."""
+    assert next_step(known, NOON) == step
 
 
-def test_with_a_job() -> None:
-    """A job that ended is a failure of its own try and of no other."""
-    known = RECORD._replace(job=JobHandle("j", "heart").to_json())
-    later = NOW._replace(try_number=2)
-    assert handle_of(known) == JobHandle("j", "heart")
-    assert next_step(known, NOW) == Ask(known)
-    for status in ("Running", "NotResponding", "Completed", "anything"):
-        assert next_step(known, later, status) == Resume(known)
-    for status in ("Failed", "Canceled"):
-        assert next_step(known, NOW, status) == Resume(known)
-        assert next_step(known, later, status) == Open(2)
+@pytest.mark.parametrize("now", [CLEARED, OTHER, CLEARED._replace(try_number=5, max_tries=8)])
+def test_an_attempt_that_is_over_is_settled_before_the_next(now: Situation) -> None:
+    """A Clear or other inputs: the job is ended, then an attempt with a new number is opened."""
+    known = start(RUNNING, now)
+    assert next_step(known, NOON) == End(RUNNING, "j")
+    assert next_step(known.ended(), NOON) == Open(max(2, now.try_number))
+    looked = start(INTENT, now)
+    assert next_step(looked, NOON) == LookUp(INTENT)
+    assert next_step(looked.looked(LOOKED["adopt"]), NOON) == End(INTENT, "k")
+    assert next_step(looked.looked(LOOKED["wait"]), NOON) == Wait(5.0, "")
+    assert next_step(looked.looked(LOOKED["not there"]), NOON) == Open(max(2, now.try_number))
+    told = next_step(looked.looked(LOOKED["undecided"]), NOON)
+    assert isinstance(told, LeaveBehind)
+    assert "a, b" in told.why
+
+
+def test_an_attempt_that_is_left_is_looked_at_once_and_named() -> None:
+    """``on_clear="leave"``: no cancellation and no waiting, but never without a look."""
+    assert isinstance(next_step(start(RUNNING, CLEARED, LEAVING), NOON), LeaveBehind)
+    known = start(INTENT, CLEARED, LEAVING)
+    assert next_step(known, NOON) == LookUp(INTENT)
+    assert isinstance(next_step(known.looked(LOOKED["adopt"]), NOON), LeaveBehind)
+    assert next_step(known.looked(LOOKED["wait"]), NOON) == Open(2)
+
+
+def test_a_spent_attempt_gives_way_to_the_next_try_only() -> None:
+    """Its job may still run, so it is ended; the same try goes on with it."""
+    spent = RUNNING._replace(spent=True)
+    assert next_step(start(spent, LATER), NOON) == End(spent, "j")
+    assert next_step(start(spent, SAME), NOON) == Ask(spent)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "verdict"),
+    ("retries", "number", "cleared"),
     [
-        ([], NotThere()),
-        ([job(URI)], Adopt("j")),
-        ([job(LONG)], Adopt("j")),
-        ([job(URI, "earlier post")], Adopt("j")),
-        ([job(tag="mine")], Adopt("j")),
-        ([job(f"{URI}.other"), job(tag="another")], NotThere()),
-        ([job()], Undecided(("j",))),
-        ([job(name="b"), job(name="a")], Undecided(("a", "b"))),
-        ([job(at=INTENDED - timedelta(minutes=6))], NotThere()),
-        ([job(at=INTENDED - timedelta(minutes=4))], Undecided(("j",))),
-        ([job(), job(URI, name="k")], Adopt("k")),
+        (2, 0, False),  # nothing was edited, nothing cleared
+        (1, 0, False),  # `retries` was edited, nothing cleared
+        (2, 1, False),  # another task of the run was cleared
+        (0, 1, False),  # the same, and `retries` was edited: a Clear would have been at a later try
+        (1, 1, True),  # `retries` was lowered to 1, then a Clear after the first try: 1 + 1 = 2
     ],
 )
-def test_a_place_of_our_own_names_the_job(jobs: list, verdict: object) -> None:
-    """Only this attempt can write below its own folder, whatever clocks and tags say."""
-    assert judge(RECORD, jobs, LATE) == verdict
+def test_editing_retries_is_no_clear(retries: int, number: int, cleared: bool) -> None:
+    """The raw ``max_tries`` decides; where a Clear left it alone, the run's ``clear_number`` does."""
+    now = LATER._replace(retries=retries, clear_number=number)
+    step = next_step(start(RUNNING, now), NOON)
+    assert step == (End(RUNNING, "j") if cleared else Ask(RUNNING))
 
 
-@pytest.mark.parametrize(
-    ("jobs", "verdict"),
-    [
-        ([job(URI)], Adopt("j")),
-        ([job(URI, "mine", INTENDED - timedelta(minutes=4))], Adopt("j")),
-        ([job(URI, "another")], NotThere()),
-        ([job(URI, at=INTENDED - timedelta(days=1))], NotThere()),
-        ([job(URI, at=INTENDED - timedelta(minutes=4))], Undecided(("j",))),
-        ([job(URI), job(URI, name="k")], Undecided(("j", "k"))),
-        ([job(URI), job(name="k")], Undecided(("j", "k"))),
-    ],
-)
-def test_a_place_the_caller_gave_may_be_anothers(jobs: list, verdict: object) -> None:
-    """Yesterday's job wrote to the same URI: time and tag must agree as well."""
-    assert judge(RECORD._replace(own_place=False), jobs, LATE) == verdict
+def test_a_post_that_has_not_run_is_repeated_after_its_delay() -> None:
+    """Five times in a try; then the service's own error is the retry's business."""
+    known = start(None, SAME).opened(INTENT)
+    for _ in range(4):
+        known = known.refused_to_run(THROTTLED, NOON + timedelta(seconds=7))
+        assert next_step(known, NOON) == Wait(7.0, "429; it has not run")
+        assert next_step(known.waited(), NOON) == Post(INTENT, None)
+    assert next_step(known.refused_to_run(THROTTLED, NOON), NOON) == Fail(THROTTLED)
 
 
-def test_not_there_is_concluded_only_after_the_settle_window() -> None:
-    """A new job may be missing in lists for a while."""
-    early = judge(RECORD, [], INTENDED + timedelta(seconds=58))
-    assert early == WaitAndLookAgain(2.0)
-    assert judge(RECORD, [], INTENDED) == WaitAndLookAgain(5.0)
-    assert judge(RECORD, [], INTENDED + timedelta(seconds=60)) == NotThere()
+@pytest.mark.parametrize("minutes", [8, 9.5])
+def test_no_post_starts_where_its_answer_would_come_too_late(minutes: float) -> None:
+    """Deadline 12:10, and a POST may take a minute: the last one starts at 12:09."""
+    now, last = NOON + timedelta(minutes=minutes), NOON + timedelta(minutes=9)
+    opened = start(None, SAME, LIMITED).opened(INTENT)
+    steps = [next_step(known, now) for known in (start(None, SAME, LIMITED), opened)]
+    if now <= last:
+        assert steps == [Open(1), Post(INTENT, last)]
+    else:
+        assert all(isinstance(s, Fail) and isinstance(s.error, OutOfTimeError) for s in steps)
+        assert "nothing was sent" in str(steps[0].error)
 
 
-@pytest.mark.parametrize("created", [None, "soon", "2026-01-01T12:10:00", "2026-01-01T12:10:00Z"])
-def test_a_job_of_unknown_age_could_be_ours(created: str | None) -> None:
-    """A time without zone is UTC, and one that cannot be read is new."""
-    odd = {**job(), "systemData": {"createdAt": created}}
-    assert judge(RECORD, [odd], LATE) == Undecided(("j",))
+def test_a_delay_beyond_the_deadline_is_not_waited_for() -> None:
+    """The service's own error comes at once: the retry waits without a worker."""
+    known = start(None, SAME, LIMITED).opened(INTENT)
+    known = known.refused_to_run(THROTTLED, NOON + timedelta(hours=1))
+    assert next_step(known, NOON) == Fail(THROTTLED)
 
 
-def test_output_uris_stand_at_three_places() -> None:
-    """In parameters, in the data plane's ``outputData`` and in the job's ``outputs``."""
-    body = job(URI)
-    body["properties"] |= {
-        "outputData": {"a": {"uri": f"{LONG}/a"}, "b": None, "c": {"uri": None}},
-        "outputs": {"d": {"uri": "https://x/y"}},
-    }
-    here = "trusted_blob/endpoints/d/r/t/1/predictions.csv"
-    assert output_uris(body) == {here, f"{here}/a", "https://x/y"}
-    for parameters in ("no json", "[1]"):
-        bag = {"azureml.parameters": parameters}
-        assert output_uris({"name": "j", "properties": {"properties": bag}}) == set()
+def test_a_look_up_ends_at_the_deadline_and_says_what_may_have_started() -> None:
+    """The resumed attempt's own deadline counts, and the error names endpoint, time and input."""
+    record = INTENT._replace(deadline=(NOON + timedelta(seconds=3)).isoformat())
+    known = start(record, LATER, LIMITED).looked(LOOKED["wait"])
+    step = next_step(known, NOON)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, OutOfTimeError)
+    for told in ("'heart'", NOON.isoformat(), "paths/heart", "No second job"):
+        assert told in str(step.error)
 
 
-def test_an_unreadable_uri_stands_for_itself() -> None:
-    """What the service tells is compared, never refused."""
-    assert canonical("azureml://datastores/x") == "azureml://datastores/x"
-    assert canonical("azureml:heart:1") == "azureml:heart:1"
+def test_what_cannot_be_told_apart_is_named() -> None:
+    """Endpoint, deployment, time, input and the candidates."""
+    step = next_step(start(INTENT, LATER).looked(LOOKED["undecided"]), NOON)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, PermanentError)
+    for told in ("'heart'", "'blue'", NOON.isoformat(), "paths/heart", "a, b", URI):
+        assert told in str(step.error)
+
+
+def test_four_lost_answers_end_the_try() -> None:
+    """Each was looked up, and none of them made a job."""
+    known = start(None, SAME)
+    for lost in range(1, 5):
+        known = known.opened(INTENT).lost_answer(NOON).looked(LOOKED["not there"])
+        step = next_step(known, NOON)
+        assert isinstance(step, Open if lost < 4 else Fail)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, AnswerLostError)
+
+
+def test_a_record_survives_json() -> None:
+    """Also one of a later version, with keys that this one does not know."""
+    assert Record.from_json({**RUNNING.to_json(), "of_later": 1}).to_json() == RUNNING.to_json()
+    again = INTENT._replace(unseen=[INTENT.posted()])
+    (post,) = Record.from_json(again.to_json()).unseen_posts()
+    assert (post.invocation_id, post.outputs, post.job) == ("mine", INTENT.outputs, None)

@@ -15,11 +15,20 @@ from typing import Any
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
-from airflow_provider_fabml.clients.submitter import Plan, Submitter
+from airflow_provider_fabml.clients.plan import Plan
+from airflow_provider_fabml.clients.submitter import Submitter
 from airflow_provider_fabml.core.errors import FabmlError
-from airflow_provider_fabml.core.jobs.submission import Situation
+from airflow_provider_fabml.core.jobs.known import Limits
+from airflow_provider_fabml.core.jobs.record import Situation
+from airflow_provider_fabml.core.options import deadline_of, post_time_of
 from airflow_provider_fabml.core.scoring.invocation import digest, parse_invocation
 from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
 from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
@@ -61,14 +70,19 @@ class Submission(RuleBasedStateMachine):
         skew=st.integers(-120, 120),
         explicit=st.booleans(),
         cancel=st.booleans(),
+        limit=st.sampled_from([None, 40, 200, 2000]),
     )
-    def begin(self, *, uris: bool, tags: bool, skew: int, explicit: bool, cancel: bool) -> None:
+    def begin(
+        self, *, uris: bool, tags: bool, skew: int, explicit: bool, cancel: bool, limit: int | None
+    ) -> None:
         """Draw the service's unknowns and the DAG author's choices."""
         ahead = timedelta() if explicit else timedelta(seconds=skew)
         self.service = Service(Keeps(uris, tags, ahead))
         self.memory, self.cancel = Memory(), cancel
         self.outputs = {"score": UriFile(f"{PLACE}/fixed.csv")} if explicit else None
         self.try_number, self.max_tries, self.version, self.clears = 1, 2, 0, 0
+        self.retries, self.others_cleared = 2, 0
+        self.limit = None if limit is None else timedelta(seconds=limit)
 
     @rule(
         outcomes=st.lists(OUTCOMES, max_size=4), delay=st.integers(0, 55), pause=st.integers(1, 400)
@@ -77,6 +91,7 @@ class Submission(RuleBasedStateMachine):
         """A worker runs the task; in the same try again after a hand-over between workers."""
         service = self.service
         service.sleep(pause)
+        self.began = service.now
         service.outcomes, service.delay, service.key = outcomes, delay, self.key
         with suppress(FabmlError, CrashedError):
             submitted = Submitter(
@@ -86,9 +101,10 @@ class Submission(RuleBasedStateMachine):
                 sleep=service.sleep,
                 now=lambda: service.now,
             ).submit()
-            assert service.jobs[submitted.handle.job_name]["key"] == self.key, (
-                "another job's result"
-            )
+            job = service.jobs[submitted.handle.job_name]
+            assert job["key"] == self.key, "another job's result"
+            limited = submitted.deadline is not None
+            assert limited == (self.limit is not None), "a try without its deadline"
 
     @rule()
     def retry(self) -> None:
@@ -97,9 +113,21 @@ class Submission(RuleBasedStateMachine):
 
     @rule()
     def clear(self) -> None:
-        """A person clears the task: Airflow raises ``max_tries`` and the next try begins."""
-        self.try_number, self.max_tries = self.try_number + 1, self.try_number + 2
+        """A person clears the task: Airflow computes ``max_tries`` anew and the next try begins."""
+        self.try_number, self.max_tries = self.try_number + 1, self.try_number + self.retries
         self.clears += 1
+
+    @precondition(lambda self: not self.others_cleared)
+    @rule(retries=st.integers(0, 4))
+    def edit_retries(self, retries: int) -> None:
+        """The DAG file says another number from now on; Airflow leaves ``max_tries`` alone."""
+        self.retries = retries
+
+    @precondition(lambda self: self.retries == 2)
+    @rule()
+    def clear_another_task(self) -> None:
+        """A person clears something else in the same run."""
+        self.others_cleared += 1
 
     @rule()
     def render_other_inputs(self) -> None:
@@ -149,11 +177,21 @@ class Submission(RuleBasedStateMachine):
             invocation=invocation,
             stated_kind="model",
             identity=RunIdentity("d", "r", "t"),
-            situation=Situation(self.try_number, self.max_tries, digest(invocation)),
+            situation=Situation(
+                self.try_number,
+                self.max_tries,
+                digest(invocation),
+                self.retries,
+                self.clears + self.others_cleared,
+            ),
             tags={},
             description="",
-            cancel_before=self.cancel,
             before_post=lambda *_: None,
+            limits=Limits(
+                deadline=deadline_of(self.began, self.limit),
+                post_time=post_time_of(self.limit, timedelta(seconds=70)),
+                cancel_before=self.cancel,
+            ),
         )
 
 

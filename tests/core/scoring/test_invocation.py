@@ -66,21 +66,21 @@ def test_literals_of_different_types_are_different_jobs() -> None:
 @pytest.mark.parametrize(
     ("kind", "given_", "uri"),
     [
-        ("model", {}, "endpoints/d/r/t/2/predictions.csv"),
-        ("model", {"job_settings": {"OutputFileName": "p.csv"}}, "endpoints/d/r/t/2/p.csv"),
-        ("pipeline", {"outputs": {"score": UriFolder()}}, "endpoints/d/r/t/2/score"),
-        ("model", {"outputs": {"score": UriFile(f"{PLACE}/{{attempt}}.csv")}}, "heart/2.csv"),
+        ("model", {}, "endpoints/d/r/t/2-x/predictions.csv"),
+        ("model", {"job_settings": {"OutputFileName": "p.csv"}}, "endpoints/d/r/t/2-x/p.csv"),
+        ("pipeline", {"outputs": {"score": UriFolder()}}, "endpoints/d/r/t/2-x/score"),
+        ("model", {"outputs": {"score": UriFile(f"{PLACE}/{{attempt}}.csv")}}, "heart/2-x.csv"),
     ],
 )
 def test_outputs_lie_in_the_attempts_own_folder(kind: str, given_: dict, uri: str) -> None:
     """An explicit URI is taken as written, with the attempt's number in it."""
-    placed = place_outputs(asked(**given_), kind, "d/r/t/2", 2)
+    placed = place_outputs(asked(**given_), kind, "d/r/t/2-x", "2-x")
     assert placed["score"].uri == f"azureml://datastores/trusted_blob/paths/{uri}"
 
 
 def test_a_pipeline_without_outputs_gets_none_invented() -> None:
     """Only a model deployment's output has a name that everyone knows."""
-    assert place_outputs(asked(), "pipeline", "d", 1) == {}
+    assert place_outputs(asked(), "pipeline", "d", "1") == {}
 
 
 def test_the_body_has_the_callers_words_last() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from airflow_provider_fabml.core.scoring.run_identity import (
     RunIdentity,
     attempt_folder,
+    attempt_name,
     default_description,
     default_tags,
     encode_segment,
@@ -54,14 +55,14 @@ def test_two_attempts_never_share_a_folder(
 ) -> None:
     """Runs, partitions, map indices and attempts each have a folder of their own."""
     same = (one, first) == (other, second)
-    assert (attempt_folder(one, first) == attempt_folder(other, second)) == same
+    assert (attempt_folder(one, f"{first}-x") == attempt_folder(other, f"{second}-x")) == same
 
 
 def test_a_folder_can_be_read_by_people() -> None:
     """Run ids stay readable, and a mapped task shows its index."""
     identity = RunIdentity("score", "manual__2026-01-01T00:00:00+00:00", "invoke", 2, "2026-01-01")
-    assert attempt_folder(identity, 3) == (
-        "score/2026-01-01/manual__2026-01-01T00~3A00~3A00~2B00~3A00/invoke/~map2/3"
+    assert attempt_folder(identity, attempt_name(3, "3f9c2a7b-19e8-4d09")) == (
+        "score/2026-01-01/manual__2026-01-01T00~3A00~3A00~2B00~3A00/invoke/~map2/3-3f9c2a7b"
     )
 
 

@@ -1,0 +1,73 @@
+"""What a submission says when it gives up: endpoint, time, inputs, and the jobs to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_fabml.core.errors import AnswerLostError, OutOfTimeError, PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow_provider_fabml.core.jobs.job import JobHandle
+    from airflow_provider_fabml.core.jobs.record import Record
+
+
+def undecided(record: Record, candidates: Sequence[str]) -> PermanentError:
+    """Jobs that cannot be told from the one that may have been started."""
+    return PermanentError(
+        f"{may_have_started(record)}, and these cannot be told from it: {', '.join(candidates)}. "
+        "No second job was started.",
+        remedy="look at them in the studio; then clear the task to start a new attempt, "
+        f"or cancel the one whose outputs are {_places(record.outputs)}",
+    )
+
+
+def answers_lost(record: Record, lost: int) -> AnswerLostError:
+    """One answer after the other was lost, and no list ever showed a job."""
+    return AnswerLostError(
+        f"{lost} POSTs to endpoint {record.endpoint_name!r} were sent one after the other, each answer "
+        f"was lost, and no list shows a job of theirs (inputs {_places(record.inputs)})"
+    )
+
+
+def no_time_to_look(record: Record) -> OutOfTimeError:
+    """The deadline came before the lists could tell."""
+    return OutOfTimeError(
+        f"{may_have_started(record)}; it is not listed yet, and execution_timeout is about to pass. "
+        "No second job was started",
+        remedy="retry the task: it looks for the job again; or raise execution_timeout",
+    )
+
+
+def no_time_to_post(deadline: datetime | None) -> OutOfTimeError:
+    """A job started now could not be heard of before the deadline."""
+    at = f" ({deadline.isoformat(timespec='seconds')})" if deadline else ""
+    return OutOfTimeError(
+        f"execution_timeout is about to pass{at}: too late to start a job; nothing was sent",
+        remedy="raise execution_timeout",
+    )
+
+
+def job_gone(what: str, handle: JobHandle) -> PermanentError:
+    """The service does not know the job that an earlier try had started."""
+    return PermanentError(
+        f"{what}; an earlier try had started it",
+        status=404,
+        remedy="if the job is gone for good, clear the task: that opens a new attempt",
+        url=handle.studio_url or None,
+    )
+
+
+def may_have_started(record: Record) -> str:
+    """Endpoint, time and inputs of a POST whose outcome is unknown."""
+    return (
+        f"A job may have been started on endpoint {record.endpoint_name!r} (deployment "
+        f"{record.deployment_name!r}) at {record.intended_at} with inputs {_places(record.inputs)}"
+    )
+
+
+def _places(values: Mapping[str, Mapping[str, object]]) -> str:
+    shown = [f"{name}={value.get('uri', value.get('value'))}" for name, value in values.items()]
+    return ", ".join(shown) or "none"
