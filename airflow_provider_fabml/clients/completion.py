@@ -68,15 +68,15 @@ def _explained(handle: JobHandle, client: BatchEndpointClient) -> JobNotComplete
     what = f"job {handle.job_name} on endpoint {handle.endpoint_name!r} ended {handle.status}"
     try:
         reason = client.failure_reason(handle.job_name)
-    except FabmlError as error:
+    except Exception as error:  # noqa: BLE001 - an explanation that fails must not hide the failure
         log.warning("The reason could not be read: %s", error)
         return JobNotCompletedError(what, url=handle.studio_url or None)
     step = f" (step {reason.step!r})" if reason.step else ""
-    code = f"{reason.code}: " if reason.code else ""
     return JobNotCompletedError(
-        f"{what}{step}. {code}{reason.message}",
+        f"{what}{step}. {reason.text()}",
         remedy=reason.remedy,
         url=handle.studio_url or None,
+        advice=reason.advice,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_fabml.clients.transport_errors import asked_delay, issuer_status
 from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _http_error(error: object, location: Location) -> FabmlError:
     code = str(getattr(code, "value", code) or "no error code")
     what = f"Storage answered {status} {code} for {location.url}."
     if status is None or status in _ALWAYS_TRANSIENT or status >= 500:
-        return TransientError(what, status=status, retry_after=_retry_after(error))
+        return TransientError(what, status=status, retry_after=asked_delay(error))
     by_status = {401: _LOGIN, 403: f"{_ROLES} {_LOGIN}"}
     remedy = _REMEDIES.get(code) or by_status.get(status)
     return PermanentError(what, status=status, remedy=remedy)
@@ -88,9 +89,13 @@ def _http_error(error: object, location: Location) -> FabmlError:
 
 def _identity_error(error: AzureError, location: Location) -> FabmlError:
     """Read a refusal of the token issuer, or of a chain that found no identity."""
-    status = getattr(error, "status_code", None)
+    status = issuer_status(error)
     if status in _ALWAYS_TRANSIENT or (status or 0) >= 500:
-        return TransientError("The token issuer answered with an error.", status=status)
+        return TransientError(
+            f"The token issuer answered with an error (HTTP {status}).",
+            status=status,
+            retry_after=asked_delay(error),
+        )
     code = next((word for word in str(error).split() if word.startswith("AADSTS")), "")
     detail = f" ({code.rstrip(':.,')})" if code else f" ({type(error).__name__})"
     return PermanentError(
@@ -99,9 +104,3 @@ def _identity_error(error: AzureError, location: Location) -> FabmlError:
         remedy="Check tenant, client id, secret or certificate in the connection; with "
         "auth=default, which identity this machine has.",
     )
-
-
-def _retry_after(error: object) -> float | None:
-    response = getattr(error, "response", None)
-    value = (getattr(response, "headers", None) or {}).get("Retry-After", "")
-    return float(value) if str(value).isdigit() else None

@@ -11,6 +11,7 @@ from airflow_provider_fabml.core.errors import (
     NotSentError,
     PermanentError,
 )
+from airflow_provider_fabml.core.service.answers import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +51,13 @@ def translate_token_error(error: AzureError) -> FabmlError:
     if untrusted_certificate(error):
         return _untrusted(_UNSENT)
     text = f"{_UNSENT}: {_brief(error)}"
-    status, refused = _status(error), isinstance(error, exceptions.ClientAuthenticationError)
+    status, refused = issuer_status(error), isinstance(error, exceptions.ClientAuthenticationError)
     # azure-identity wraps what the network did into an authentication error of its own.
     broken = (exceptions.ServiceRequestError, exceptions.ServiceResponseError)
     if not refused or any(isinstance(cause, broken) for cause in _causes(error)):
         return NotSentError(text)
     if status is not None and (status == 429 or status >= 500):
-        return NotSentError(text, status=status)
+        return NotSentError(text, status=status, retry_after=asked_delay(error))
     return PermanentError(
         text,
         status=status,
@@ -64,11 +65,17 @@ def translate_token_error(error: AzureError) -> FabmlError:
     )
 
 
-def _status(error: BaseException) -> int | None:
+def issuer_status(error: BaseException) -> int | None:
     """The issuer's HTTP status; msal tells it in the text of an error only."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     told = _MSAL_STATUS.search(str(error))
     return int(told.group(1)) if told else status
+
+
+def asked_delay(error: object) -> float | None:
+    """Seconds that the answer behind azure-core's error asks to wait (``Retry-After``)."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    return retry_after({str(name).casefold(): str(value) for name, value in headers.items()})
 
 
 def untrusted_certificate(error: BaseException) -> bool:

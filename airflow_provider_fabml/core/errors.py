@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 
+from airflow_provider_fabml.core.retry_advice import UNKNOWN, RetryAdvice
+
 _SHOWN = 200
 # What callers write by mistake where a value is shown: a SAS signature, an account key, a password
 # before a host. The rules that know a field to be secret pass a description of the value instead.
 _SIGNATURE = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessSignature)=[^&;\s'\"]+")
 _PASSWORD = re.compile(r"(://[^/:@?#\s'\"]*):[^/@\s'\"]+@")
+_TOKEN = re.compile(r"\beyJ[\w-]{10,}(?:\.[\w-]+){0,2}")
+
+
+def without_secrets(text: str) -> str:
+    """The text without secrets that have a known form: signatures, keys, passwords in URLs, tokens."""
+    return _TOKEN.sub("***", _PASSWORD.sub(r"\1:***@", _SIGNATURE.sub(r"\1=***", text)))
 
 
 def _shown(value: object) -> str:
     """The value as a message shows it: at most 200 characters, and no secret that has a known form."""
-    text = _PASSWORD.sub(r"\1:***@", _SIGNATURE.sub(r"\1=***", repr(value)))
+    text = without_secrets(repr(value))
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
@@ -23,7 +31,11 @@ class FabmlError(Exception):
     :param what: what happened and why, one or two sentences.
     :param remedy: what to try next.
     :param url: where to look (the studio link of a job, a documentation page).
+
+    ``advice`` says whether another try of the task can help.
     """
+
+    advice: RetryAdvice = UNKNOWN
 
     def __init__(self, what: str, *, remedy: str | None = None, url: str | None = None) -> None:
         self.what, self.remedy, self.url = what, remedy, url
@@ -45,6 +57,8 @@ class UsageError(FabmlError, ValueError):
     :param remedy: what to write instead.
     """
 
+    advice = RetryAdvice(again=False, why="the call is wrong")
+
     def __init__(self, *, rule: str, field: str, value: object, reason: str, remedy: str) -> None:
         self.rule, self.field, self.value, self.reason = rule, field, value, reason
         super().__init__(f"{field} = {_shown(value)}: {reason}", remedy=remedy)
@@ -52,6 +66,8 @@ class UsageError(FabmlError, ValueError):
 
 class PermanentError(FabmlError):
     """Refused, and refused again until something outside changes (400, 401, 403, 404)."""
+
+    advice = RetryAdvice(again=False, why="refused until something is mended")
 
     def __init__(
         self,
@@ -80,6 +96,7 @@ class TransientError(FabmlError):
         remedy: str | None = None,
     ) -> None:
         self.status, self.retry_after = status, retry_after
+        self.advice = RetryAdvice(again=True, delay=retry_after, why="it may pass").bounded()
         super().__init__(what, remedy=remedy)
 
 
@@ -92,7 +109,21 @@ class AnswerLostError(TransientError):
 
 
 class JobNotCompletedError(FabmlError):
-    """A batch job ended Failed or Canceled. Another attempt is another job."""
+    """A batch job ended Failed or Canceled. Another attempt is another job.
+
+    :param advice: whether another job can end better, as far as the reason tells.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str | None = None,
+        url: str | None = None,
+        advice: RetryAdvice = UNKNOWN,
+    ) -> None:
+        self.advice = advice
+        super().__init__(what, remedy=remedy, url=url)
 
 
 class OutputNotUsableError(FabmlError):

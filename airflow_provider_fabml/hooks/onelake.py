@@ -13,6 +13,7 @@ from airflow_provider_fabml.core.connections.storage_connection import (
 )
 from airflow_provider_fabml.core.errors import FabmlError
 from airflow_provider_fabml.core.storage.location import Location, resolve
+from airflow_provider_fabml.hooks.airflow_errors import connection_found
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.clients.storage import StorageClient
@@ -37,15 +38,23 @@ class OneLakeStorageHook(BaseHook):
         self._settings: StorageSettings | None = None
 
     def get_settings(self) -> StorageSettings:
-        """The connection as a value. Raises `UsageError` naming the field to mend."""
+        """The connection as a value.
+
+        :raises UsageError: naming the field to mend.
+        :raises PermanentError: where it is not defined.
+        """
         if self._settings is None:
-            self._settings = self._read(self.get_connection(self.onelake_conn_id))
+            with connection_found(self.onelake_conn_id):
+                connection = self.get_connection(self.onelake_conn_id)
+            self._settings = self._read(connection)
         return self._settings
 
     async def aget_settings(self) -> StorageSettings:
         """The connection as a value, for a trigger."""
         if self._settings is None:
-            self._settings = self._read(await self.aget_connection(self.onelake_conn_id))
+            with connection_found(self.onelake_conn_id):
+                connection = await self.aget_connection(self.onelake_conn_id)
+            self._settings = self._read(connection)
         return self._settings
 
     def _read(self, connection: Any) -> StorageSettings:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import PermanentError, TransientError
+from airflow_provider_fabml.core.jobs.failure_causes import cause_of
+from airflow_provider_fabml.core.retry_advice import LONGEST_DELAY
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.core.service.http import Response
@@ -36,7 +40,13 @@ def expect(response: Response, what: str, *allowed: int) -> Any:
         raise TransientError(
             message, status=response.status, retry_after=retry_after(response.headers)
         )
-    raise PermanentError(message, status=response.status, remedy=_REMEDIES.get(response.status))
+    raise PermanentError(message, status=response.status, remedy=_remedy(response))
+
+
+def _remedy(response: Response) -> str | None:
+    """What helps against a refusal: by its words where they tell the cause, else by its status."""
+    cause = cause_of(error_text(response.body))
+    return cause.remedy if cause else _REMEDIES.get(response.status)
 
 
 def expect_object(response: Response, what: str, *allowed: int) -> dict[str, Any]:
@@ -69,17 +79,34 @@ def error_text(body: Any) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the service asks to wait, from ``Retry-After`` (seconds) or ``x-ms-retry-after-ms``."""
+    """Seconds the service asks to wait, at most ``LONGEST_DELAY``; header names are lower case.
+
+    ``Retry-After`` holds seconds or a date (RFC 9110, 10.2.3), which is read against the answer's own
+    ``Date``, so that our clock does not matter; Azure's older ``…-ms`` headers hold milliseconds.
+    """
     for name, scale in (
         ("retry-after", 1.0),
         ("retry-after-ms", 0.001),
         ("x-ms-retry-after-ms", 0.001),
     ):
-        value = headers.get(name, "").strip()
-        try:
-            seconds = float(value) * scale
-        except ValueError:
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
+        seconds = _seconds(headers.get(name, "").strip(), headers.get("date", ""))
+        if seconds is not None:
+            return min(max(0.0, seconds * scale), LONGEST_DELAY)
     return None
+
+
+def _seconds(value: str, sent: str) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        until, since = _date(value), _date(sent)
+        return (until - since).total_seconds() if until and since else None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -13,6 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.service.http import ARM, ML
+from airflow_provider_fabml.core.storage.uri_text import redact
+
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class Cloud(NamedTuple):
@@ -70,28 +73,40 @@ AZURE_CLOUDS: dict[str, Cloud] = {
 }
 
 
-def trusted(url: str, cloud: Cloud) -> bool:
-    """Whether a token of this cloud may be sent to ``url``: https, and a host the cloud names."""
+def trusted(url: str, cloud: Cloud, audience: str = ARM) -> bool:
+    """Whether a token of this audience may be sent to ``url``: https, and a host the cloud names.
+
+    The Resource Manager's token goes to it and to the region's service API, Azure ML's to endpoints:
+    an endpoint is anybody's, and must not be shown what rules the subscription. A cloud of one's own
+    has one host for both.
+    """
     place = _place(url)
     if place is None:
         return False
-    if place == _place(cloud.resource_manager):
+    return _is_own(place, cloud, audience) or _allowed(place, cloud)
+
+
+def _is_own(place: tuple[str, int], cloud: Cloud, audience: str) -> bool:
+    both = not cloud.endpoint_suffix
+    if (both or audience == ARM) and place == _place(cloud.resource_manager):
         return True
-    suffixes = [s for s in (cloud.endpoint_suffix, cloud.api_suffix) if s]
-    if any(place[0].endswith(suffix) for suffix in suffixes):
-        return place[1] == 443
-    return _allowed(place, cloud)
+    suffix = cloud.api_suffix if audience == ARM else cloud.endpoint_suffix
+    return bool(suffix) and place[0].endswith(suffix) and place[1] == 443
 
 
 def _place(url: str) -> tuple[str, int] | None:
     """Host and port of an https URL that every reader takes apart alike, else None.
 
-    A backslash, a blank or a letter outside ASCII is where two parsers find two different hosts.
+    A backslash, a blank, a percent sign in the host or a letter outside ASCII is where two parsers
+    find two different hosts. An IPv6 address keeps its brackets.
     """
     parts = _split(url)
-    if parts is None or parts.scheme != "https" or "@" in parts.netloc or not parts.hostname:
+    if parts is None or parts.scheme != "https" or "@" in parts.netloc:
         return None
-    return parts.hostname.casefold(), parts.port or 443
+    host = (parts.hostname or "").casefold()
+    if ":" in host:
+        return f"[{host}]", parts.port or 443
+    return (host, parts.port or 443) if _HOST.fullmatch(host) else None
 
 
 def _split(url: str) -> SplitResult | None:
@@ -124,11 +139,9 @@ def scoring_url(uri: object, endpoint_name: str, cloud: Cloud) -> str:
             f"endpoint {endpoint_name!r} has no scoring URI",
             remedy="wait until its provisioning state is Succeeded, or deploy it again",
         )
-    if not trusted(uri, cloud) or not _serves(uri, endpoint_name, cloud):
-        raise PermanentError(
-            f"endpoint {endpoint_name!r} names the scoring URI {uri!r}, whose host does not belong to "
-            f"{cloud.name}; no token was sent",
-            remedy="if the host is yours, add it to the connection's allowed_hosts",
+    if not trusted(uri, cloud, ML) or not _serves(uri, endpoint_name, cloud):
+        raise _foreign(
+            f"endpoint {endpoint_name!r} names the scoring URI {shown_url(uri)!r}", cloud
         )
     return uri
 
@@ -138,16 +151,30 @@ def _serves(uri: str, endpoint_name: str, cloud: Cloud) -> bool:
     if place is None or not cloud.endpoint_suffix:
         return place is not None
     if place[0].endswith(cloud.endpoint_suffix):
-        return place[0].startswith(f"{endpoint_name.casefold()}.")
+        name, suffix = re.escape(endpoint_name.casefold()), re.escape(cloud.endpoint_suffix)
+        return bool(re.fullmatch(rf"{name}\.[a-z0-9-]+{suffix}", place[0]))
     return _allowed(place, cloud)
 
 
 def api_url(url: object, cloud: Cloud) -> str:
     """A URL that the service named (discovery, next page), if a token may be sent there."""
-    if not isinstance(url, str) or not trusted(url, cloud):
-        raise PermanentError(
-            f"the service named the URL {url!r}, whose host does not belong to {cloud.name}; "
-            "no token was sent",
-            remedy="if the host is yours, add it to the connection's allowed_hosts",
-        )
+    return token_url(url, ARM, cloud)
+
+
+def token_url(url: object, audience: str, cloud: Cloud) -> str:
+    """A URL to which a token of this audience may be sent. Raises ``PermanentError``."""
+    if not isinstance(url, str) or not trusted(url, cloud, audience):
+        raise _foreign(f"the service named the URL {shown_url(url)!r}", cloud)
     return url
+
+
+def shown_url(url: object) -> object:
+    """A URL as a message shows it: without query and password."""
+    return redact(url)[:300] if isinstance(url, str) else url
+
+
+def _foreign(what: str, cloud: Cloud) -> PermanentError:
+    return PermanentError(
+        f"{what}, whose host does not belong to {cloud.name}; no token was sent",
+        remedy="if the host is yours, add it to the connection's allowed_hosts",
+    )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_fabml.core.errors import PermanentError, TransientError
+from airflow_provider_fabml.core.retry_advice import LONGEST_DELAY
 from airflow_provider_fabml.core.service.answers import (
     error_text,
     expect,
@@ -14,6 +15,8 @@ from airflow_provider_fabml.core.service.answers import (
     retry_after,
 )
 from airflow_provider_fabml.core.service.http import Response
+
+SENT = "Fri, 31 Dec 1999 23:59:00 GMT"
 
 
 def answer(status: int, body: Any = None, **headers: str) -> Response:
@@ -43,6 +46,24 @@ def test_what_will_not_pass_stops(status: int) -> None:
         expect(answer(status), "reading")
     assert caught.value.status == status
     assert (caught.value.remedy is not None) == (status in {400, 401, 403, 404})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "remedy"),
+    [
+        (400, {"error": {"message": "Job output type must be 'uri_file'."}}, "UriFile"),
+        (400, {"error": {"code": "DatastoreTypeNotSupported"}}, "Azure Blob"),
+        (403, "Microsoft Entra Token denied by policy", "ml_audience"),
+        (400, {"error": {"message": "odd"}}, "read the message"),
+    ],
+)
+def test_a_refusal_whose_cause_is_known_says_how_to_mend_it(
+    status: int, body: object, remedy: str
+) -> None:
+    """The words of the refusal tell more than its status."""
+    with pytest.raises(PermanentError) as caught:
+        expect(answer(status, body), "invoking")
+    assert remedy in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize("body", [None, "", "<html>sign in</html>", [1], 7])
@@ -79,14 +100,23 @@ def test_the_reason_is_read_from_any_body(body: object, text: str) -> None:
         ({"retry-after-ms": "1500"}, 1.5),
         ({"x-ms-retry-after-ms": "250"}, 0.25),
         ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT", "date": SENT}, 59),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 -0000", "date": SENT}, 59),
+        ({"retry-after": "Sunday, 31-Dec-99 23:59:59 GMT", "date": SENT}, 59),
+        ({"retry-after": "Fri, 31 Dec 1999 23:00:00 GMT", "date": SENT}, 0),
+        ({"retry-after": "Sat, 31 Dec 2050 00:00:00 GMT", "date": SENT}, LONGEST_DELAY),
+        ({"retry-after": "Fri, 99 Dec 1999 23:59:59 GMT", "date": SENT}, None),
+        ({"retry-after": "soon", "date": SENT, "retry-after-ms": "100"}, 0.1),
+        ({"retry-after": "9", "date": "no date"}, 9),
+        ({"retry-after": "86400"}, LONGEST_DELAY),
         ({"retry-after": "-3"}, 0),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan", "retry-after-ms": "100"}, 0.1),
         ({}, None),
     ],
 )
-def test_retry_after_is_a_finite_number_of_seconds(
+def test_retry_after_is_a_bounded_number_of_seconds(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    """Whatever a server writes, nobody sleeps for ever or backwards."""
+    """Seconds, a date in any of HTTP's spellings, or nonsense: nobody sleeps for ever or backwards."""
     assert retry_after(headers) == seconds

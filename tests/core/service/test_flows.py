@@ -214,17 +214,3 @@ def test_the_regions_api_is_discovered() -> None:
     assert api == "https://we.api.azureml.ms"
     with pytest.raises(PermanentError, match=re.escape("https://evil.com")):
         walk(flows.api_host(SITE), answers[0], {"api": "https://evil.com"})
-
-
-def test_the_reason_of_a_failure_takes_two_reads() -> None:
-    """The job's own run, then its child runs, through run history."""
-    own = {"runMetadata": {"error": {"error": {"code": "UserError", "message": "children failed"}}}}
-    child = {"name": "batchscoring", "error": {"error": {"code": "X", "message": "init() failed"}}}
-    flow = flows.failure_reason(SITE, "https://we.api.azureml.ms/", "j")
-    asked, reason = walk(flow, own, {"value": [child]})
-    assert asked[0].body == {"runId": "j", "selectRunMetadata": True}
-    assert asked[0].url.startswith("https://we.api.azureml.ms/history/v1.0/subscriptions/sub/")
-    assert "/runs/j/children?" in asked[1].url
-    assert (reason.step, reason.message) == ("batchscoring", "init() failed")
-    quiet = flows.failure_reason(SITE, "https://we.api.azureml.ms", "j")
-    assert walk(quiet, {"runMetadata": None}, {})[1].message == "the service gave no reason"
