@@ -27,6 +27,8 @@ USER = "admin"
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
 SLOTS = 6
+# Seconds that a part is left in peace after its start.
+SETTLED = 20.0
 # Airflow's own clocks, quickened alike: a lost process is noticed in seconds, not in minutes.
 HEARTBEAT_TIMEOUT = 15
 TRIGGERER_TIMEOUT = 10
@@ -48,6 +50,8 @@ QUICK = {
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
     "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "20",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "WORKERS__EXECUTION_API_RETRIES": "8",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "3",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_TIMEOUT),
 }  # fmt: skip
 
@@ -109,6 +113,10 @@ class Cluster:
             return [leader, *leader.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+    def settled(self, name: str) -> bool:
+        """Return whether a part has been running long enough to be at work."""
+        return self.children[name].running and time.time() - self.started[name] > SETTLED
 
     def worker_of(self, pid: int) -> str | None:
         """Return the worker under which process *pid* runs."""

@@ -1,0 +1,124 @@
+"""Does what a strike says: signals to processes, commands to proxies; and undoes it later."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+from faults import strikes
+from faults.cluster import TRIGGERERS, WORKERS
+from faults.rig import ports_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faults.proxy import Proxy
+    from faults.rig import Rig
+    from faults.seen import Seen
+    from faults.strikes import Strike
+    from faults.truth import Metadata
+
+
+class Hands:
+    """Strikes, and keeps what has to be done later: SIGCONT, the end of a stall."""
+
+    def __init__(self, rig: Rig, metadata: Metadata) -> None:
+        self._rig, self._metadata = rig, metadata
+        self._still: set[str] = set()
+        self._later: list[tuple[float, Callable[[], None]]] = []
+
+    def can(self, strike: Strike, target: Seen, triggerer: str | None) -> bool:
+        """Return whether the victim is at work: not gone, not just started, not standing still."""
+        if strike.cell.victim in (strikes.CONNECTION, strikes.TASK):
+            return True
+        name = self._name(strike, target, triggerer)
+        return name not in self._still and self._rig.cluster.settled(name)
+
+    def strike(self, strike: Strike, target: Seen, triggerer: str | None) -> str:
+        """Strike; return what was struck: a name and process ids, or connections."""
+        if strike.cell.victim == strikes.CONNECTION:
+            return self._cut(strike, target)
+        name = self._name(strike, target, triggerer)
+        family = self._family(name, target)
+        number = signal.SIGKILL if strike.how == strikes.KILL else signal.SIGSTOP
+        _signal(family, number)
+        if strike.how == strikes.STOP:
+            self._still.add(name)
+            self.later(strike.seconds, lambda: self._go_on(name, family))
+        return f"{name} {[process.pid for process in family]}"
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do *action* in some seconds."""
+        self._later.append((time.monotonic() + seconds, action))
+
+    def tick(self) -> None:
+        """Do what is due."""
+        due = [each for each in self._later if each[0] <= time.monotonic()]
+        self._later = [each for each in self._later if each not in due]
+        for _, action in due:
+            action()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be undone."""
+        return not self._later
+
+    def triggerer_of(self, target: Seen) -> str | None:
+        """Return the triggerer that runs the target's trigger: the one that started just before
+        the job row with this id was written.
+        """
+        began = self._metadata.triggerers().get(target.triggerer_id or -1)
+        if began is None:
+            return None
+        started = self._rig.cluster.started
+        before = [name for name in TRIGGERERS if started[name] <= began]
+        return max(before, key=lambda name: started[name], default=None)
+
+    def _go_on(self, name: str, family: list[psutil.Process]) -> None:
+        _signal(family, signal.SIGCONT)
+        self._still.discard(name)
+
+    def _name(self, strike: Strike, target: Seen, triggerer: str | None) -> str:
+        dice = strike.dice
+        match strike.cell.victim:
+            case strikes.WORKER:
+                alive = target.pid if target.state == "running" else None
+                found = self._rig.cluster.worker_of(alive) if alive else None
+                return found or WORKERS[int(dice * len(WORKERS))]
+            case strikes.TRIGGERER:
+                return triggerer or TRIGGERERS[int(dice * len(TRIGGERERS))]
+            case other:
+                return other
+
+    def _family(self, name: str, target: Seen) -> list[psutil.Process]:
+        if name != strikes.TASK:
+            return self._rig.cluster.tree(name)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [psutil.Process(target.pid)]
+        return []
+
+    def _cut(self, strike: Strike, target: Seen) -> str:
+        proxy = self._proxy(strike)
+        ports = ports_of(target.pid) if target.state == "running" and target.pid else None
+        if strike.how == "stall":
+            proxy.stall()
+            self.later(strike.seconds, proxy.go_on)
+            return f"all connections for {strike.seconds:g} s"
+        if strike.how == "half-cut" and ports:
+            proxy.half_cut(ports)
+            return f"connections of process {target.pid}, one way"
+        return f"{proxy.cut(ports)} connections"
+
+    def _proxy(self, strike: Strike) -> Proxy:
+        checking = strike.cell.point == strikes.CHECKING
+        return self._rig.storage_proxy if checking else self._rig.azure_ml_proxy
+
+
+def _signal(family: list[psutil.Process], number: signal.Signals) -> None:
+    """Signal the whole family; SIGKILL in one sweep, so that no parent sees a child end first."""
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

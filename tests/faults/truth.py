@@ -1,0 +1,101 @@
+"""Reads the truth from outside: task instances from PostgreSQL, jobs from the emulator."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from faults.seen import Key, Seen
+from faults.verdict import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_fabml.emulator import EmulatorServer
+
+_TASKS = """
+select ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number, ti.state, ti.pid,
+       ti.next_method is not null, t.triggerer_id, s.value
+from task_instance ti
+join dag_run r on r.dag_id = ti.dag_id and r.run_id = ti.run_id
+left join trigger t on t.id = ti.trigger_id
+left join task_state_store s on s.dag_run_id = r.id and s.task_id = ti.task_id
+     and s.map_index = ti.map_index and s.key = 'fabml_invocation'
+where (r.state in ('queued', 'running') or %(all)s)
+  and not (ti.task_id = 'each' and ti.map_index = -1)
+order by ti.run_id, ti.task_id, ti.map_index
+"""
+_RESULTS = """
+select dag_id, run_id, task_id, map_index, value from xcom where key = 'return_value'
+"""
+_TRIGGERERS = """
+select id, extract(epoch from start_date) from job where job_type = 'TriggererJob'
+"""
+_DATASTORE = "azureml://datastores/trusted_blob/paths/"
+
+
+class Metadata:
+    """Airflow's database, read only."""
+
+    def __init__(self, address: str) -> None:
+        self._connection = psycopg2.connect(f"postgresql://{address}")
+        self._connection.autocommit = True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def tasks(self, *, finished_too: bool = False) -> list[Seen]:
+        """Return the task instances of the runs that go on, or of all."""
+        return [_seen(row) for row in self._rows(_TASKS, {"all": finished_too})]
+
+    def results(self) -> dict[Key, dict[str, Any]]:
+        """Return what each task instance returned."""
+        return {Key(*row[:4]): _decoded(row[4]) for row in self._rows(_RESULTS)}
+
+    def runs(self) -> dict[str, str]:
+        """Return each DAG run's state."""
+        return {f"{dag} {run}": state for dag, run, state in self._rows(_RUNS)}
+
+    def triggerers(self) -> dict[int, float]:
+        """Return when each triggerer that ever ran has started (seconds since the epoch)."""
+        return {row[0]: float(row[1]) for row in self._rows(_TRIGGERERS)}
+
+    def _rows(self, query: str, values: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, values)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+
+_RUNS = "select dag_id, run_id, state from dag_run"
+
+
+def _seen(row: tuple[Any, ...]) -> Seen:
+    return Seen(Key(*row[:4]), *row[4:9], _decoded(row[9]) if row[9] else None)
+
+
+def _decoded(value: Any) -> dict[str, Any]:
+    while isinstance(value, str):
+        value = json.loads(value)
+    found: dict[str, Any] = value
+    return found
+
+
+def jobs(emulator: EmulatorServer) -> list[Job]:
+    """Return every job with the task instance that its tags name."""
+    return [_job(truth) for truth in emulator.control.jobs()]
+
+
+def invocations(emulator: EmulatorServer) -> set[str]:
+    """Return the invocations that have made a job."""
+    return {truth["request"]["tags"]["airflow_invocation"] for truth in emulator.control.jobs()}
+
+
+def _job(truth: dict[str, Any]) -> Job:
+    tags = truth["request"]["tags"]
+    index = int(tags.get("airflow_map_index", -1))
+    key = Key(tags["airflow_dag_id"], tags["airflow_run_id"], tags["airflow_task_id"], index)
+    (output,) = truth["request"]["outputData"].values()
+    return Job(truth["name"], truth["state"], key, output["uri"].removeprefix(_DATASTORE))
