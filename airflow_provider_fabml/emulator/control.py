@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from airflow_provider_fabml.emulator.faults import KINDS, Program, Replay, fault_of
 from airflow_provider_fabml.emulator.switches import Switches
 from airflow_provider_fabml.emulator.transitions import ALL_STATES
+from airflow_provider_fabml.emulator.work import parent_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,12 +95,31 @@ class Control:
         """Move a job to its next state (``manual`` clock); return the state."""
         return self._service.runner.advance(self._job(name))
 
-    def set_state(self, name: str, state: str | None, error: str | None = None) -> str:
-        """Show a state whatever happens; a terminal one ends the job, None lifts it."""
-        if state is not None and state not in ALL_STATES:
+    def set_state(
+        self,
+        name: str,
+        state: str | None,
+        error: str | None = None,
+        *,
+        child_error: str | None = None,
+        seconds: float | None = None,
+        unlisted: bool = False,
+    ) -> str:
+        """Show a state whatever happens; a terminal one ends the job, None lifts it.
+
+        ``child_error`` is the reason of the first child, under the service's general text for the
+        job itself. ``seconds`` is how long a state that is not terminal is shown. ``unlisted``
+        takes a word that the specification does not have.
+        """
+        if state is not None and state not in ALL_STATES and not unlisted:
             raise ControlError(f"state={state!r} is none of {sorted(ALL_STATES)}")
-        job = self._job(name)
-        self._service.runner.force(job, state, error)
+        job, runner = self._job(name), self._service.runner
+        if child_error is not None:
+            job.children[0].error = child_error
+            error = error or parent_error([job.children[0].name])
+        runner.force(job, state, error)
+        if state is not None and seconds is not None:
+            runner.timers.after(seconds, lambda: runner.lift(job, state))
         return job.visible
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -120,6 +140,14 @@ class Control:
     def set_token_lifetime(self, seconds: int) -> None:
         """Give tokens that are issued from now on another lifetime."""
         self._service.issuer.lifetime = seconds
+
+    def refuse_tokens(self, *, seconds: float = 0, challenge: bool = True) -> None:
+        """In ``seconds``, refuse every token issued until then; new ones are good.
+
+        The refusal is a claims challenge, or else what an expired token gets.
+        """
+        issuer = self._service.issuer
+        self._service.runner.timers.after(seconds, lambda: issuer.revoke(challenge=challenge))
 
     def _job(self, name: str) -> Job:
         job = self._service.store.job(name)

@@ -100,6 +100,8 @@ def new_job(call: Call, request: BatchJob) -> Job:
             honoured=switches.pipeline_settings == "honoured",
         ),
         processes=Processes(),
+        born=service.runner.timers.now(),
+        shows_outputs=switches.keeps_output_uri != "no",
         request_id=call.headers.get("repeatability_request-id"),
         children=_children(deployment),
     )

@@ -71,6 +71,12 @@ class Runner:
         if state in TERMINAL:
             job.processes.kill()
 
+    def lift(self, job: Job, state: str) -> None:
+        """Show the real state again, if ``state`` is what is shown instead of it."""
+        with self._lock:
+            if job.forced == state:
+                job.forced = None
+
     def stop(self, jobs: list[Job]) -> None:
         """Kill every process; no job goes on afterwards."""
         self._stopping = True

@@ -59,6 +59,10 @@ class Job:
     pipeline_settings: dict[str, str]
     """Properties that report a pipeline component's effective settings."""
     processes: Processes
+    born: float = 0.0
+    """When it was made, in seconds of the emulator's clock."""
+    shows_outputs: bool = True
+    """Whether the output URIs of the request come back."""
     request_id: str | None = None
     state: str = FIRST
     forced: str | None = None

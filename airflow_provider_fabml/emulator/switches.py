@@ -37,8 +37,14 @@ class Switches(BaseModel):
     """What the cancellation of a finished job answers."""
     page_size: int = Field(default=30, ge=1, le=10_000)
     """How many items one page of a list holds."""
-    list_order: Literal["newest_first", "oldest_first"] = "newest_first"
-    """The order of job lists."""
+    list_order: Literal["newest_first", "oldest_first", "random"] = "newest_first"
+    """The order of job lists; ``random`` is the same from page to page."""
+    listed_after_seconds: float = Field(default=0.0, ge=0, le=3600)
+    """How old a job is when lists begin to show it."""
+    readable_after_seconds: float = Field(default=0.0, ge=0, le=3600)
+    """How old a job is when it can be read (and cancelled) by its name; 404 before."""
+    endpoint_state: Literal["Succeeded", "Creating", "Updating", "Failed"] = "Succeeded"
+    """The provisioning state of every endpoint; without ``Succeeded`` there is no scoring URI."""
     cancel_seconds: float = Field(default=0.0, ge=0, le=3600)
     """How long a job stays ``CancelRequested``, in seconds."""
     invoke_seconds: float = Field(default=0.0, ge=0, le=600)

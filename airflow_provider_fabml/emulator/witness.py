@@ -63,8 +63,8 @@ class Witness:
 
     async def _spoilt(self, fault: Fault, scope: Scope, body: bytes, send: Send) -> None:
         """Do the work or not, wait, then answer wrongly, cut the connection, or only be late."""
-        if fault.revoke:
-            self._service.issuer.revoke()
+        if fault.refuse_tokens:
+            self._service.issuer.revoke(challenge=fault.refuse_tokens == "challenge")
         await asyncio.sleep(fault.delay_work)
         real = await self._work(fault, scope, body) if fault.works else None
         await asyncio.sleep(fault.delay)

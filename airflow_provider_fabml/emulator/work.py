@@ -25,6 +25,11 @@ PARENT_ERROR = (
 """The general text of a parent run (run history recordings of 2026-02)."""
 
 
+def parent_error(failed: list[str]) -> str:
+    """Return what a job says about its failed children: their names, and no reason."""
+    return PARENT_ERROR.format(nodes=", ".join(f"/{name}" for name in failed))
+
+
 @dataclass
 class Work:
     """Does jobs' work; callable from many threads."""
@@ -41,7 +46,7 @@ class Work:
         else:
             failed = self._run_steps(job, job.deployment)
         if failed:
-            job.error = PARENT_ERROR.format(nodes=", ".join(f"/{name}" for name in failed))
+            job.error = parent_error(failed)
         go_on = job.pipeline_settings.get("azureml.continue_on_step_failure") == "True"
         return not failed or (go_on and self.switches.continued_job_state == "Completed")
 

@@ -128,6 +128,15 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Client]]:
         emulator.stop()
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """One emulator for a whole module; its jobs stay where they are."""
+    file = tmp_path_factory.mktemp("script") / "score.py"
+    file.write_text(textwrap.dedent(ECHO), encoding="utf-8")
+    with EmulatorServer(one_endpoint(file), clock="manual") as emulator:
+        yield Client(emulator)
+
+
 class Blobs:
     """A container with files in it."""
 

@@ -22,7 +22,8 @@ class Row(NamedTuple):
     """One failure.
 
     `change` is keywords for the operator, `connections` changes Airflow's connections, `faults` are
-    queued in the service, `switches` differ there. `posts` and `jobs` count what one run sends and what the service makes.
+    queued in the service, `switches` differ there. `posts` and `jobs` count what one run sends and
+    what the service makes.
     `says` are parts of the error's text; `clock` is ``timed`` where the job must still run; `once`
     marks rows that take seconds and end before a task could defer.
     """

@@ -7,7 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 _ENDS = ("status", "challenge", "drop", "reset", "truncate")
 """How an answer can be spoilt altogether; a fault has at most one of them."""
-_CHANGES = ("edit", "remove", "show_state", "stale", "revoke", "headers", "delay", "delay_work")
+_CHANGES = (
+    "edit",
+    "remove",
+    "show_state",
+    "stale",
+    "refuse_tokens",
+    "headers",
+    "delay",
+    "delay_work",
+)
 
 
 def is_expression(path: str) -> str:
@@ -48,8 +57,8 @@ class Fault(BaseModel):
     """Any word in place of each job state in the answer that is not terminal."""
     stale: float = Field(default=0, ge=0)
     """Lists are answered as they were so many seconds ago."""
-    revoke: bool = False
-    """First, every token that was issued so far is refused from now on."""
+    refuse_tokens: Literal["challenge", "expired"] | None = None
+    """First, every token issued so far is refused from now on, in one of two ways."""
     headers: dict[str, str] = {}
     """Headers that are set on the answer."""
     to: str = "https://attacker.example"

@@ -44,7 +44,8 @@ KINDS: dict[str, Kind] = {
     "stale_list": Kind({"method": "GET", "path": "/jobs$", "stale": 5.0}),
     # From here on: not a client's to survive, or felt by other requests than the one it hits.
     "late_work": Kind({"delay_work": 2.0}, mixed=False),
-    "tokens_refused": Kind({"revoke": True}, mixed=False),
+    "tokens_refused": Kind({"refuse_tokens": "challenge"}, mixed=False),
+    "tokens_expired": Kind({"refuse_tokens": "expired"}, mixed=False),
     "plain_401": Kind({"status": 401, "body": DENIED_BY_POLICY}, mixed=False),
     "plain_403": Kind({"status": 403, "body": DENIED_BY_POLICY}, mixed=False),
     "no_scoring_uri": Kind({**_ENDPOINT, "remove": ["/properties/scoringUri"]}, mixed=False),

@@ -63,10 +63,10 @@ class Program(BaseModel):
         if not self._where.hits(asked.method, asked.path):
             return None
         stream = random.Random(f"{self.seed} {asked.method} {asked.route} {asked.number}")  # noqa: S311
-        fitting = [fault for fault in self._faults if fault.hits(asked.method, asked.path)]
-        if not fitting or stream.random() >= self.rate:
+        if stream.random() >= self.rate:
             return None
-        return stream.choice(fitting)
+        fitting = [fault for fault in self._faults if fault.hits(asked.method, asked.path)]
+        return stream.choice(fitting) if fitting else None
 
 
 class Given(BaseModel):

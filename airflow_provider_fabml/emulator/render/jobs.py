@@ -21,13 +21,10 @@ from airflow_provider_fabml.emulator.settings import azureml_parameters
 if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.settings import ModelSettings
     from airflow_provider_fabml.emulator.state import Job
-    from airflow_provider_fabml.emulator.switches import Switches
     from airflow_provider_fabml.emulator.workspace import Workspace
 
 
-def data_plane_job(
-    job: Job, workspace: Workspace, switches: Switches, *, status: str | None = None
-) -> dict[str, Any]:
+def data_plane_job(job: Job, workspace: Workspace, *, status: str | None = None) -> dict[str, Any]:
     """Return a ``BatchJobResource``; ``status`` overrides the present one."""
     model = job.deployment.kind == "model"
     scope = f"batchEndpoints/{job.endpoint}/deployments/{job.deployment.name}"
@@ -38,19 +35,17 @@ def data_plane_job(
         "id": f"{home}/jobs/{job.name}",
         "name": job.name,
         "type": f"{TYPE}/{kind}",
-        "properties": _data_plane_properties(job, workspace, switches, status or job.visible),
+        "properties": _data_plane_properties(job, workspace, status or job.visible),
         "systemData": _system_data(job),
     }
 
 
-def _data_plane_properties(
-    job: Job, workspace: Workspace, switches: Switches, status: str
-) -> dict[str, Any]:
+def _data_plane_properties(job: Job, workspace: Workspace, status: str) -> dict[str, Any]:
     body: dict[str, Any] = {"provisioningState": "Succeeded"}
     if job.request.description is not None:
         body["description"] = job.request.description
     body["inputData"] = {name: _input(given) for name, given in job.request.inputs.items()}
-    if job.request.outputs and switches.keeps_output_uri != "no":
+    if job.request.outputs and job.shows_outputs:
         body["outputData"] = _outputs(job)
     settings = job.settings
     if settings is not None:
@@ -62,7 +57,7 @@ def _data_plane_properties(
         "status": status,
         "interactionEndpoints": _endpoints(job, workspace, "jobEndpointType"),
         "tags": job_tags(job),
-        "properties": job_properties(job, switches),
+        "properties": job_properties(job),
         "name": job.display_name,
     }
 
@@ -138,7 +133,7 @@ def _endpoints(job: Job, workspace: Workspace, type_key: str) -> dict[str, Any]:
     }
 
 
-def job_properties(job: Job, switches: Switches) -> dict[str, str]:
+def job_properties(job: Job) -> dict[str, str]:
     """Return a job's own properties; both kinds and vintages differ as recorded."""
     common = {"azureml.runsource": "azureml.PipelineRun", "runType": "HTTP"}
     if job.settings is None:
@@ -150,7 +145,7 @@ def job_properties(job: Job, switches: Switches) -> dict[str, str]:
             **job.pipeline_settings,
         }
     else:
-        kept = job.settings.output_uri if switches.keeps_output_uri != "no" else None
+        kept = job.settings.output_uri if job.shows_outputs else None
         newer = job.vintage == "2023-04"
         found = common | {
             "runSource": "Unavailable",
@@ -170,7 +165,7 @@ def _system_data(job: Job) -> dict[str, Any]:
     return {"createdAt": at, "createdBy": by, "lastModifiedAt": at, "lastModifiedBy": by}
 
 
-def arm_job(job: Job, workspace: Workspace, switches: Switches) -> dict[str, Any]:
+def arm_job(job: Job, workspace: Workspace) -> dict[str, Any]:
     """Return the job as ARM's ``JobBase`` of type Pipeline."""
     submission = (
         f"Pipeline submission for endpoint: {job.endpoint}, deployment: {job.deployment.name}."
@@ -178,7 +173,7 @@ def arm_job(job: Job, workspace: Workspace, switches: Switches) -> dict[str, Any
     # The documentation has experimentName for pipeline component deployments only.
     asked = job.request.properties if job.settings is None else {}
     experiment = asked.get("experimentName", job.endpoint)
-    kept = job.settings is None and job.request.outputs and switches.keeps_output_uri != "no"
+    kept = job.settings is None and job.request.outputs and job.shows_outputs
     return {
         "id": f"{workspace.path}/jobs/{job.name}",
         "name": job.name,
@@ -186,7 +181,7 @@ def arm_job(job: Job, workspace: Workspace, switches: Switches) -> dict[str, Any
         "properties": {
             "description": job.request.description or submission,
             "tags": job_tags(job),
-            "properties": job_properties(job, switches),
+            "properties": job_properties(job),
             "displayName": job.display_name,
             "status": job.visible,
             "experimentName": experiment,

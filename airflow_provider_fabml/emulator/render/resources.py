@@ -52,8 +52,12 @@ def _system_data(service: Service) -> dict[str, Any]:
     return {"createdAt": at, "createdBy": service.workspace.created_by, "lastModifiedAt": at}
 
 
-def endpoint(service: Service, found: Endpoint, *, state: str = "Succeeded") -> dict[str, Any]:
-    """Return a batch endpoint; while it is being made it has no scoring URI yet."""
+def endpoint(service: Service, found: Endpoint, *, state: str | None = None) -> dict[str, Any]:
+    """Return a batch endpoint; while it is being made it has no scoring URI yet.
+
+    ``state`` is the switch's where it is None.
+    """
+    state = state or service.switches.endpoint_state
     served = service.workspace
     path = f"{served.path}/batchEndpoints/{found.name}"
     ready = state == "Succeeded"

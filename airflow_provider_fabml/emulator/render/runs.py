@@ -115,7 +115,7 @@ def _parent(service: Service, job: Job) -> dict[str, Any]:
             "attribution": "Aether",
             "computeType": None,
         },
-        "properties": job_properties(job, service.switches),
+        "properties": job_properties(job),
         "scriptName": None,
         "target": None,
         "tags": job_tags(job),

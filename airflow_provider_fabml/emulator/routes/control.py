@@ -57,8 +57,9 @@ _ACTIONS: list[tuple[str, str, Callable[[Control, Call, Any], Any]]] = [
     (
         "POST",
         "/jobs/{job}/state",
-        lambda c, call, b: c.set_state(call.path["job"], b["state"], b.get("error")),
+        lambda c, call, b: c.set_state(call.path["job"], **b),
     ),
+    ("POST", "/tokens/refuse", lambda c, _call, b: c.refuse_tokens(**b)),
     ("POST", "/tokens/lifetime", lambda c, _call, b: c.set_token_lifetime(b["seconds"])),
     (
         "GET",

@@ -9,6 +9,7 @@ from airflow_provider_fabml.emulator.exchange import Answer, Call, Handled
 from airflow_provider_fabml.emulator.render.run_definition import run_definition
 from airflow_provider_fabml.emulator.render.runs import run_metadata
 from airflow_provider_fabml.emulator.routes.arm import WS
+from airflow_provider_fabml.emulator.visibility import run_by_id
 
 HISTORY = f"/history/v1.0{WS}"
 READ = "experiments/runs/read"
@@ -21,7 +22,7 @@ _RUN_DATA_KEYS = {
 
 
 def _run(call: Call, run_id: str) -> tuple[Any, Any]:
-    found = call.service.store.run(run_id)
+    found = run_by_id(call.service, run_id)
     if found is None:
         raise user_error(404, f"Run {run_id} was not found.", "NotFound", "RunNotFound")
     return found
@@ -34,10 +35,10 @@ def get_run(call: Call) -> Answer:
 
 
 def children(call: Call) -> Answer:
-    """``GET …/runs/{r}/children``: pages go on with ``continuationToken``."""
+    """``GET …/runs/{r}/children``: pages go on with ``$continuationtoken`` (specification)."""
     job, child = _run(call, call.path["run"])
     runs = [] if child is not None else job.children_visible
-    start, size = int(call.query.get("continuationToken") or 0), call.service.switches.page_size
+    start, size = int(call.query.get("$continuationtoken") or 0), call.service.switches.page_size
     shown = runs[start : start + size]
     body: dict[str, Any] = {"value": [run_metadata(call.service, job, run) for run in shown]}
     if start + size < len(runs):

@@ -11,6 +11,7 @@ from airflow_provider_fabml.emulator.render.common import job_tags
 from airflow_provider_fabml.emulator.render.jobs import arm_child, arm_job, job_properties
 from airflow_provider_fabml.emulator.routes.arm import OPERATIONS, WS
 from airflow_provider_fabml.emulator.routes.paging import page
+from airflow_provider_fabml.emulator.visibility import job_by_name, listed_jobs, run_by_id
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.state import Job
@@ -19,22 +20,20 @@ if TYPE_CHECKING:
 def get_job(call: Call) -> Answer:
     """``GET WS/jobs/{j}``: a batch job, or a child run of one."""
     service = call.service
-    found = service.store.run(call.path["job"])
+    found = run_by_id(service, call.path["job"])
     if found is None:
         raise job_missing(call.path["job"])
     job, child = found
     if child is not None:
         return Answer(arm_child(job, child, service.workspace))
-    return Answer(arm_job(job, service.workspace, service.switches))
+    return Answer(arm_job(job, service.workspace))
 
 
 def list_jobs(call: Call) -> Answer:
     """``GET WS/jobs`` with listViewType, jobType, tag and properties; pages by ``$skip``."""
     service = call.service
-    jobs = [job for job in service.store.jobs() if _matches(call, job)]
-    if service.switches.list_order == "newest_first":
-        jobs.reverse()
-    return Answer(page(call, jobs, lambda job: arm_job(job, service.workspace, service.switches)))
+    jobs = [job for job in listed_jobs(service, call.stale) if _matches(call, job)]
+    return Answer(page(call, jobs, lambda job: arm_job(job, service.workspace)))
 
 
 def _matches(call: Call, job: Job) -> bool:
@@ -45,7 +44,8 @@ def _matches(call: Call, job: Job) -> bool:
         return False
     if (tag := query.get("tag")) and not _has(tag, job_tags(job)):
         return False
-    return _has_all(query.get("properties", ""), job_properties(job, call.service.switches))
+    properties = query.get("properties")
+    return not properties or _has_all(properties, job_properties(job))
 
 
 def _has(wanted: str, texts: dict[str, str]) -> bool:
@@ -61,7 +61,7 @@ def _has_all(wanted: str, texts: dict[str, str]) -> bool:
 def cancel(call: Call) -> Answer:
     """``POST WS/jobs/{j}/cancel``: 202, body null, an operation to poll (recorded 2023-03)."""
     service = call.service
-    job = service.store.job(call.path["job"])
+    job = job_by_name(service, call.path["job"])
     if job is None:
         raise job_missing(call.path["job"])
     if job.over and service.switches.cancel_finished_job == "conflict":

@@ -12,9 +12,12 @@ from airflow_provider_fabml.emulator.render.jobs import data_plane_job
 from airflow_provider_fabml.emulator.routes.arm import WS
 from airflow_provider_fabml.emulator.routes.paging import page
 from airflow_provider_fabml.emulator.transitions import FIRST
+from airflow_provider_fabml.emulator.visibility import job_by_name, listed_jobs
 from airflow_provider_fabml.emulator.wire import parse_invocation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_fabml.emulator.state import Job
 
 SCORING = "/endpoints/{endpoint}/jobs"
@@ -37,7 +40,7 @@ def invoke(call: Call) -> Answer:
                 raise user_error(409, f"Job '{job.name}' exists already.", "Conflict")
             service.store.add(job)
             service.runner.submit(job)
-    body = data_plane_job(job, service.workspace, switches, status=FIRST)
+    body = data_plane_job(job, service.workspace, status=FIRST)
     return Answer(body, status=201, headers=_headers(call, job), delay=switches.invoke_seconds)
 
 
@@ -57,33 +60,29 @@ def _headers(call: Call, job: Job) -> dict[str, str]:
 
 def get_job(call: Call) -> Answer:
     """``GET {scoringUri}/{job}``."""
-    job = call.service.store.job(call.path["job"])
-    if job is None or job not in _jobs(call):
+    job = job_by_name(call.service, call.path["job"])
+    if job is None or not _wanted(call)(job):
         raise job_missing(call.path["job"])
     return Answer(_render(call, job))
 
 
 def list_jobs(call: Call) -> Answer:
     """``GET {scoringUri}`` or the front end's list of an endpoint's or deployment's jobs."""
-    return Answer(page(call, _jobs(call), lambda job: _render(call, job), parameter="$skiptoken"))
+    jobs = list(filter(_wanted(call), listed_jobs(call.service, call.stale)))
+    return Answer(page(call, jobs, lambda job: _render(call, job), parameter="$skiptoken"))
 
 
 def _render(call: Call, job: Job) -> Any:
-    return data_plane_job(job, call.service.workspace, call.service.switches)
+    return data_plane_job(job, call.service.workspace)
 
 
-def _jobs(call: Call) -> list[Job]:
+def _wanted(call: Call) -> Callable[[Job], bool]:
+    """Return whether a job is of the endpoint, and of the deployment if one was named."""
     endpoint = find_endpoint(call.service, call.path["endpoint"])
     wanted = call.path.get("deployment") or call.query.get("deployment")
     if "deployment" in call.path:
         find_deployment(endpoint, call.path["deployment"])
-    jobs = [
-        job
-        for job in call.service.store.jobs()
-        if job.endpoint == endpoint.name and wanted in {None, job.deployment.name}
-    ]
-    newest = call.service.switches.list_order == "newest_first"
-    return jobs[::-1] if newest else jobs
+    return lambda job: job.endpoint == endpoint.name and wanted in {None, job.deployment.name}
 
 
 ROUTES = [
