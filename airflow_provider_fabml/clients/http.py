@@ -96,9 +96,14 @@ def _prepare(request: Request, token: str | None, cloud: Cloud) -> Any:
     )
 
 
+def _redirects(answer: Any) -> bool:
+    """Whether it is a redirect: nobody follows it (D16), and its body cannot be read any more."""
+    return 300 <= int(answer.status_code) < 400
+
+
 def _response(request: Request, answer: Any) -> Response:
     """The answer as a value; a body that is no JSON stays text (denials of the data plane)."""
-    text = answer.text()
+    text = "" if _redirects(answer) else answer.text()
     try:
         body = json.loads(text) if text else None
     except ValueError:
@@ -213,7 +218,8 @@ class AsyncSender:
         options = self._wire.request_options(request)
         with _translated(request):
             answer = (await pipeline.run(prepared, **options)).http_response
-            await answer.read()
+            if not _redirects(answer):
+                await answer.read()
             return _response(request, answer)
 
     async def _token(self, request: Request) -> str | None:

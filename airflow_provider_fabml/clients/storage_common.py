@@ -80,6 +80,8 @@ def client_arguments(
         "random_jitter_range": 1,
         "connection_timeout": CONNECT_TIMEOUT,
         "read_timeout": READ_TIMEOUT,
+        # Storage does not redirect, and another host has no business with our requests (D16).
+        "permit_redirects": False,
     }
     if settings.ca_bundle:
         arguments["connection_verify"] = settings.ca_bundle
