@@ -10,7 +10,6 @@ from faults import strikes, truth
 from faults.hands import Hands
 from faults.load import Load
 from faults.striker import Hit, Striker
-from faults.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from faults.seen import Seen
     from faults.strikes import Strike
     from faults.truth import Metadata
+    from faults.verdict import Verdict
 
 TICK = 0.08
 # Seconds between two strikes, tries for each, and when none hits any more.
@@ -50,7 +50,8 @@ class Campaign:
 
     def __init__(self, rig: Rig, metadata: Metadata, *, seed: int, width: int, log: Path) -> None:
         self._rig, self._metadata, self._seed, self._log = rig, metadata, seed, log
-        self._load = Load(rig.cluster.api, f"seed{seed}", width)
+        self._prefix = f"seed{seed}-"
+        self._load = Load(rig.cluster.api, self._prefix, width)
         self._hands = Hands(rig, metadata)
         self._striker = Striker(rig, metadata, self._hands, self._load)
         self._hits: list[Hit] = []
@@ -66,7 +67,7 @@ class Campaign:
             seed=self._seed,
             hits=self._hits,
             missed=missed,
-            verdict=self._judge(),
+            verdict=truth.verdict(self._rig, self._metadata, self._prefix, self._striker.cleared),
             requests=_requests(self._rig),
             revived=len(self._rig.cluster.revived),
             seconds=time.monotonic() - began,
@@ -154,19 +155,6 @@ class Campaign:
         with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
-
-    def _judge(self) -> Verdict:
-        results = self._metadata.results()
-        tasks = self._metadata.tasks(finished_too=True)
-        with self._rig.container() as container:
-            blobs = set(container.list_blob_names(name_starts_with="endpoints/"))
-        return judge(
-            self._metadata.runs(),
-            {seen.key: results.get(seen.key) for seen in tasks},
-            truth.jobs(self._rig.emulator),
-            blobs,
-            self._striker.cleared,
-        )
 
 
 def _requests(rig: Rig) -> dict[str, int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 USER = "admin"
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
-SLOTS = 6
+SLOTS = 10
 # Seconds that a part is left in peace after its start.
 SETTLED = 20.0
 # Airflow's own clocks, quickened alike: a lost process is noticed in seconds, not in minutes.
@@ -46,7 +46,7 @@ QUICK = {
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-    "SCHEDULER__TASK_QUEUED_TIMEOUT": "40",
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": "25",
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
     "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "20",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",

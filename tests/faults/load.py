@@ -40,7 +40,7 @@ class Load:
         if in_flight >= self.width or time.monotonic() < self._next:
             return
         dag_id = f"faults_{wanted}" if self.triggered % 2 else DAG_IDS[self.triggered // 2 % 2]
-        body = {"logical_date": None, "dag_run_id": f"{self._prefix}-{self.triggered:04}"}
+        body = {"logical_date": None, "dag_run_id": f"{self._prefix}{self.triggered:04}"}
         if self._ask("POST", f"/dags/{dag_id}/dagRuns", body) in {200, 409}:
             self.triggered += 1
             self._next = time.monotonic() + 0.5

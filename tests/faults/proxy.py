@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
@@ -89,7 +91,7 @@ class Proxy:
     def half_cut(self, ports: Collection[int]) -> None:
         """Reset the clients' side only: the server gets what was sent, its answer is lost."""
         self.release(ports)
-        self._each(ports, lambda link: self._loop.call_later(0.2, link.client.transport.abort))
+        self._each(ports, lambda link: self._loop.call_later(0.2, _reset, link.client))
 
     def stall(self) -> None:
         """Pass nothing on in either direction until :meth:`go_on`."""
@@ -125,7 +127,7 @@ class Proxy:
         try:
             answers, server = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:  # the server is down: so is the proxy, as far as the client can see
-            client.transport.abort()
+            _reset(client)
             return
         link = Link(client.get_extra_info("peername")[1], client, server)
         link.open.set()
@@ -164,4 +166,12 @@ class Proxy:
 
 def _abort(link: Link) -> None:
     for side in (link.client, link.server):
-        side.transport.abort()
+        _reset(side)
+
+
+def _reset(side: asyncio.StreamWriter) -> None:
+    """Close with a reset instead of an orderly end: no time to linger (socket(7), SO_LINGER)."""
+    connection = side.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    side.transport.abort()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from faults.seen import Key, Seen
-from faults.verdict import Job
+from faults.verdict import Job, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from faults.rig import Rig
 
     from airflow_provider_fabml.emulator import EmulatorServer
 
@@ -91,6 +93,21 @@ def jobs(emulator: EmulatorServer) -> list[Job]:
 def invocations(emulator: EmulatorServer) -> set[str]:
     """Return the invocations that have made a job."""
     return {truth["request"]["tags"]["airflow_invocation"] for truth in emulator.control.jobs()}
+
+
+def verdict(rig: Rig, metadata: Metadata, prefix: str, cleared: dict[Key, int]) -> Verdict:
+    """Judge the DAG runs whose ids begin with *prefix*."""
+    results = metadata.results()
+    tasks = [each.key for each in metadata.tasks(finished_too=True)]
+    with rig.container() as container:
+        blobs = set(container.list_blob_names(name_starts_with="endpoints/"))
+    return judge(
+        {run: state for run, state in metadata.runs().items() if f" {prefix}" in run},
+        {key: results.get(key) for key in tasks if key.run_id.startswith(prefix)},
+        [job for job in jobs(rig.emulator) if job.key.run_id.startswith(prefix)],
+        blobs,
+        cleared,
+    )
 
 
 def _job(truth: dict[str, Any]) -> Job:
