@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from faults.truth import Metadata
 
 
+# States in which the task instance's process id is that of a live process.
+AT_WORK = ("running", "restarting")
+
+
 class Hands:
     """Strikes, and keeps what has to be done later: SIGCONT, the end of a stall."""
 
@@ -85,7 +89,7 @@ class Hands:
         dice = strike.dice
         match strike.cell.victim:
             case strikes.WORKER:
-                alive = target.pid if target.state == "running" else None
+                alive = target.pid if target.state in AT_WORK else None
                 found = self._rig.cluster.worker_of(alive) if alive else None
                 return found or WORKERS[int(dice * len(WORKERS))]
             case strikes.TRIGGERER:
@@ -102,7 +106,7 @@ class Hands:
 
     def _cut(self, strike: Strike, target: Seen) -> str:
         proxy = self._proxy(strike)
-        ports = ports_of(target.pid) if target.state == "running" and target.pid else None
+        ports = ports_of(target.pid) if target.state in AT_WORK and target.pid else None
         if strike.how == "stall":
             proxy.stall()
             self.later(strike.seconds, proxy.go_on)

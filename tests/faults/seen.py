@@ -108,5 +108,7 @@ _TESTS = {
     strikes.POLLING: _polls,
     strikes.RESUMING: lambda seen, _: seen.resumed and seen.state in {"scheduled", "queued"},
     strikes.CHECKING: _checks,
-    strikes.CANCELLING: lambda seen, facts: _works(seen) and facts.cancelling,
+    strikes.CANCELLING: lambda seen, facts: (
+        seen.state in {"running", "restarting"} and facts.cancelling
+    ),
 }

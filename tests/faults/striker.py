@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from faults import strikes, truth
@@ -143,7 +144,9 @@ class Striker:
             held=point in HELD and self._is_chosen(seen) and self._holds(seen),
             ended=seen.job_name is not None and self._has_ended(seen.job_name),
             checking=point == strikes.CHECKING and self._is_chosen(seen) and self._checks(seen),
-            cancelling=point == strikes.CANCELLING and self._cancels(),
+            cancelling=point == strikes.CANCELLING
+            and self._is_chosen(seen)
+            and self._cancels(seen),
         )
 
     def _is_chosen(self, seen: Seen) -> bool:
@@ -156,10 +159,18 @@ class Striker:
         since = self._ended.get(seen.job_name or "", now())
         return bool(seen.pid and self._rig.storage_proxy.sent_since(ports_of(seen.pid), since))
 
-    def _cancels(self) -> bool:
+    def _cancels(self, seen: Seen) -> bool:
+        """Whether its process is the one that waits for the answer to a cancellation.
+
+        That is the old try's where it heard of the Clear, and the new try's where it settles the
+        attempt before.
+        """
         name = self._chosen.job_name if self._chosen else None
         asked = self._rig.emulator.requests.matching("POST", f"/{name}/cancel")
-        return bool(asked)
+        if not asked or not seen.pid:
+            return False
+        since = now() - (time.time() - datetime.fromisoformat(asked[-1].time).timestamp())
+        return self._rig.azure_ml_proxy.sent_since(ports_of(seen.pid), since - 0.5)
 
     def _state(self, name: str | None) -> str:
         try:
