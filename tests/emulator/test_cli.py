@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from airflow_provider_fabml.emulator import EmulatorServer
+from airflow_provider_fabml.emulator.cli import _faults, parser
+
 COMMAND = [sys.executable, "-m", "airflow_provider_fabml.emulator", "--port", "0"]
 
 
@@ -71,11 +74,19 @@ def test_the_bundle_has_the_usual_roots_and_the_emulators(started):
     assert bundle.read_text().count("BEGIN CERTIFICATE") > 50
 
 
+def test_a_seed_on_the_command_line_spoils_answers_from_the_start():
+    """The program is the one that was asked for, before the first request."""
+    with EmulatorServer(faults=_faults(parser().parse_args(["--fault-seed", "9"]))) as emulator:
+        program = emulator.control.fault_program()
+    assert (program["seed"], program["rate"]) == (9, 0.2)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--workspace", "/nowhere.yaml"], "/nowhere.yaml cannot be read"),
         (["--storage-url", "http://127.0.0.1:1/a"], "--storage-key"),
+        (["--fault-seed", "1", "--fault-rate", "2"], "rate=2.0"),
     ],
 )
 def test_a_mistake_ends_it_with_a_clear_text(options, told):

@@ -102,6 +102,45 @@ def test_a_state_can_be_shown_for_a_while(serve, state):
     assert status(client, name) == "Preparing"
 
 
+def test_a_state_passes_by_itself(serve):
+    """``NotResponding`` for 20 seconds; a later state is not lifted by an earlier timer."""
+    client = serve(clock="manual")
+    control, name = client.emulator.control, client.invoke({"inputData": FOLDER}).json()["name"]
+    control.set_state(name, "NotResponding", seconds=20)
+    control.advance_clock(19)
+    assert status(client, name) == "NotResponding"
+    control.advance_clock(2)
+    until(lambda: status(client, name) == "Preparing")
+    control.set_state(name, "NotResponding", seconds=20)
+    control.set_state(name, "Paused")
+    control.advance_clock(30)
+    time.sleep(0.1)
+    assert status(client, name) == "Paused"
+
+
+def test_a_child_fails_under_a_general_message(serve):
+    """The job's own text names the child and no reason; the reason is the child's."""
+    client = serve(clock="manual")
+    name = client.invoke({"inputData": FOLDER}).json()["name"]
+    client.emulator.control.set_state(name, "Failed", child_error="exit code 42")
+    told = client.run_data(name)["error"]["error"]["message"]
+    child = client.ask("GET", f"{client.history}/runs/{name}/children").json()["value"][0]
+    assert "Failed nodes: /batchscoring" in told
+    assert "42" not in told
+    assert (child["status"], child["error"]["error"]["message"]) == ("Failed", "exit code 42")
+
+
+def test_a_word_nobody_knows_is_shown_on_request(serve):
+    """A future state, on both planes and in run history; over HTTP as in Python."""
+    client = serve(clock="manual")
+    name = client.invoke({"inputData": FOLDER}).json()["name"]
+    body = {"state": "Scheduled", "unlisted": True}
+    client.ask("POST", f"/_emulator/jobs/{name}/state", body)
+    data = client.ask("GET", f"/endpoints/scorer/jobs/{name}").json()["properties"]["status"]
+    shown = {status(client, name), data, client.run_data(name)["status"]}
+    assert shown == {"Scheduled"}
+
+
 def test_a_job_can_be_ended_with_an_error(serve):
     """A forced Failed has the given error in run history."""
     client = serve(clock="manual")

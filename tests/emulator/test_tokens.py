@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import jwt
 import pytest
 import requests
+from azure.core import PipelineClient
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.rest import HttpRequest
+from azure.identity import ClientSecretCredential
 
 from airflow_provider_fabml.emulator.tokens import ARM_AUDIENCE, ML_AUDIENCE, STORAGE_AUDIENCE
 
@@ -121,6 +127,60 @@ def test_the_token_lifetime_is_told_and_kept(client):
     body = token_request(client).json()
     claims = jwt.decode(body["access_token"], options={"verify_signature": False})
     assert (body["expires_in"], claims["exp"] - claims["iat"]) == (60, 60)
+
+
+@pytest.mark.parametrize(("path", "plane"), [("WS", ARM_AUDIENCE), (SCORING, ML_AUDIENCE)])
+def test_tokens_are_refused_from_a_moment_on(client, path, plane):
+    """Old ones meet a claims challenge after the seconds, before any work; new ones are good."""
+    path = client.ws if path == "WS" else path
+    old = client.token(plane)
+    client.emulator.control.refuse_tokens(seconds=600)
+    assert client.ask("GET", path, token=old).status_code == 200
+    client.emulator.control.advance_clock(600)
+    deadline = time.monotonic() + 5
+    while (answer := client.ask("GET", path, token=old)).status_code == 200:
+        assert time.monotonic() < deadline
+    assert answer.status_code == 401
+    assert 'error="insufficient_claims", claims="' in answer.headers["WWW-Authenticate"]
+    assert client.ask("GET", path, token=client.token(plane)).status_code == 200
+
+
+def test_refused_tokens_can_look_expired(client):
+    """Each plane answers as to a token that is too old; over HTTP."""
+    arm, ml = client.token(ARM_AUDIENCE), client.token(ML_AUDIENCE)
+    client.ask("POST", "/_emulator/tokens/refuse", {"challenge": False})
+    answer = client.ask("GET", client.ws, token=arm)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (
+        401,
+        "ExpiredAuthenticationToken",
+    )
+    answer = client.ask("GET", SCORING, token=ml)
+    assert (answer.status_code, "denied by policy" in answer.text) == (401, True)
+    assert "WWW-Authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", ["claims_challenge", "tokens_refused"])
+def test_azure_core_survives_a_claims_challenge(client, kind, monkeypatch):
+    """Microsoft's own policy gets a new token with the claims and asks again."""
+    emulator = client.emulator
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(emulator.ca_bundle))
+    credential = ClientSecretCredential(
+        emulator.workspace.tenant_id,
+        "app",
+        "right",
+        authority=emulator.url,
+        disable_instance_discovery=True,
+    )
+    policy = BearerTokenCredentialPolicy(credential, f"{ARM_AUDIENCE}/.default")
+    with PipelineClient(emulator.url, policies=[policy]) as core:
+        statuses = []
+        for fault in (None, kind, None):
+            if fault:
+                emulator.control.add_fault(kind=fault, path="/workspaces/[^/]+$")
+            request = HttpRequest("GET", emulator.url + client.ws)
+            statuses.append(core.send_request(request).status_code)
+    assert statuses == [200, 200, 200]
+    assert len(emulator.requests.matching("GET", client.ws)) == 4
 
 
 def test_the_request_log_has_claims_and_no_secret(client):
