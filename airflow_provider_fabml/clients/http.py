@@ -1,7 +1,8 @@
 """The only place that sends a request to Azure ML: azure-core pipelines, one sync, one async.
 
 Reads go through azure-core's retry policy; the job-creating POST goes through none at all: no retry,
-no redirect, no challenge that would send it again (D1). Tokens are set per request and only for hosts
+no redirect; a claims challenge brings a new token, and whether it is sent again with it is the caller's
+to decide (D1). Tokens are set per request and only for hosts
 of the connection's cloud (D16).
 """
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from airflow_provider_fabml import __version__
 from airflow_provider_fabml.clients.transport_errors import translate, translate_token_error
 from airflow_provider_fabml.core.errors import NotSentError
+from airflow_provider_fabml.core.service.challenge import claims_of
 from airflow_provider_fabml.core.service.cloud import Cloud, token_url
 from airflow_provider_fabml.core.service.http import ANONYMOUS, Flow, Request, Response
 
@@ -145,6 +147,7 @@ class Sender:
         from airflow_provider_fabml.clients.retry import BriefRetryPolicy
 
         self._credential, self._cloud, self._wire = credential, cloud, wire
+        self._claims: dict[str, str] = {}  # by audience: what the next token has to claim
         transport = RequestsTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = Pipeline(transport, once)
@@ -160,6 +163,14 @@ class Sender:
             return stop.value  # type: ignore[no-any-return]
 
     def _send(self, request: Request) -> Response:
+        response = self._send_once(request)
+        claims = claims_of(response)
+        if claims is None:
+            return response
+        self._claims[request.audience] = claims
+        return self._send_once(request) if request.repeatable else response
+
+    def _send_once(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
         prepared = _prepare(request, self._token(request), self._cloud)
         options = self._wire.request_options(request)
@@ -169,8 +180,12 @@ class Sender:
     def _token(self, request: Request) -> str | None:
         if request.audience == ANONYMOUS:
             return None
+        # Asking for claims passes the credential's cache by.
+        asked = self._claims.pop(request.audience, None)
         with _token_errors():
-            return self._credential.get_token(self._cloud.scope(request.audience)).token
+            return self._credential.get_token(
+                self._cloud.scope(request.audience), claims=asked
+            ).token
 
     def close(self) -> None:
         """Close the connections and the credential."""
@@ -196,6 +211,7 @@ class AsyncSender:
         from airflow_provider_fabml.clients.retry import AsyncBriefRetryPolicy
 
         self._credential, self._cloud, self._wire = credential, cloud, wire
+        self._claims: dict[str, str] = {}  # by audience: what the next token has to claim
         transport = AioHttpTransport(**wire.transport_options())
         once, safe = _pipeline_parts(wire)
         self._once: Any = AsyncPipeline(transport, once)
@@ -213,6 +229,14 @@ class AsyncSender:
             return stop.value  # type: ignore[no-any-return]
 
     async def _send(self, request: Request) -> Response:
+        response = await self._send_once(request)
+        claims = claims_of(response)
+        if claims is None:
+            return response
+        self._claims[request.audience] = claims
+        return await self._send_once(request) if request.repeatable else response
+
+    async def _send_once(self, request: Request) -> Response:
         pipeline = self._safe if request.repeatable else self._once
         prepared = _prepare(request, await self._token(request), self._cloud)
         options = self._wire.request_options(request)
@@ -225,8 +249,13 @@ class AsyncSender:
     async def _token(self, request: Request) -> str | None:
         if request.audience == ANONYMOUS:
             return None
+        # Asking for claims passes the credential's cache by.
+        asked = self._claims.pop(request.audience, None)
         with _token_errors():
-            return (await self._credential.get_token(self._cloud.scope(request.audience))).token
+            token = await self._credential.get_token(
+                self._cloud.scope(request.audience), claims=asked
+            )
+        return token.token
 
     async def close(self) -> None:
         """Close the connections and the credential (closing one does not close the other)."""

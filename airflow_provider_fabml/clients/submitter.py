@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.service.flows import Target
 
 log = logging.getLogger(__name__)
+# Answers that say that the POST was not run: a claims challenge, and throttling.
+_NOT_RUN = frozenset({401, 429})
 
 
 class Submitter:
@@ -188,7 +190,7 @@ class Submitter:
             log.warning("%s", error)
             return known.lost_answer(self._now())
         except TransientError as error:
-            if not (isinstance(error, NotSentError) or error.status == 429):
+            if not (isinstance(error, NotSentError) or error.status in _NOT_RUN):
                 raise self._give_up(error, known) from error
             return known.refused_to_run(error, self._now() + _pause(error, len(known.not_run)))
         except PermanentError as error:

@@ -177,3 +177,24 @@ def test_a_token_request_that_fails_is_no_lost_answer(emulator: EmulatorServer, 
         assert not isinstance(caught.value, (AnswerLostError, PermanentError))
 
     assert count(emulator, act) == 0
+
+
+def _tokens(emulator: EmulatorServer) -> int:
+    return sum(r.path.endswith("/token") for r in emulator.requests.all())
+
+
+def test_a_claims_challenge_brings_a_new_token_to_a_read(emulator, send):
+    """Continuous access evaluation: one refusal, one more token, and the answer."""
+    emulator.control.add_fault(kind="claims_challenge", path=r"/workspaces/[^/]+$")
+    before, answers = _tokens(emulator), []
+    assert count(emulator, lambda: answers.append(send(workspace(emulator)))) == 2
+    assert answers[0].status == 200
+    assert _tokens(emulator) - before == 2
+
+
+def test_a_claims_challenge_never_sends_a_command_again(emulator, send):
+    """The sender leaves it to the submission, which knows what was posted."""
+    emulator.control.add_fault(kind="claims_challenge", path="/jobs$")
+    answers: list[Response] = []
+    assert count(emulator, lambda: answers.append(send(command(emulator)))) == 1
+    assert answers[0].status == 401

@@ -265,3 +265,18 @@ def test_a_clear_settles_the_attempt_before(emulator, client, store, clock, canc
         emulator.control.wait(first.job_name, 10)
     ended = emulator.control.job(first.job_name)["visible_state"]
     assert (ended == "Canceled") is cancel
+
+
+def test_a_claims_challenge_costs_one_more_post(emulator, client, store, clock):
+    """401 with claims says that nothing ran: the next POST has a token that makes them."""
+    emulator.control.add_fault(kind="claims_challenge", method="POST", path="/jobs$")
+    submitter(client, store, clock).submit()
+    assert (clock.slept, len(jobs(emulator))) == ([1], 1)
+
+
+def test_a_claims_challenge_does_not_bar_a_cancellation(emulator, client, store, clock):
+    """A refusal for want of claims is not the service's last word."""
+    name = submitter(client, store, clock).submit().handle.job_name
+    emulator.control.add_fault(kind="claims_challenge", method="POST", path="/cancel$")
+    assert client.cancel_job(name)
+    assert emulator.control.wait(name, 10) == "Canceled"

@@ -15,6 +15,7 @@ from airflow_provider_fabml.core.jobs.job import JobView
 from airflow_provider_fabml.core.jobs.look_up import invocation_tag
 from airflow_provider_fabml.core.scoring.kind_rules import kind_of
 from airflow_provider_fabml.core.service.answers import expect, expect_object
+from airflow_provider_fabml.core.service.challenge import claims_of
 from airflow_provider_fabml.core.service.cloud import Cloud, api_url, scoring_url
 from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, Request, Response
 
@@ -129,6 +130,8 @@ def invoke(
     what = f"invoking deployment {to.deployment_name!r}"
     if response.status == 429:
         expect(response, what)
+    if claims_of(response) is not None:
+        raise TransientError(f"{what}: the service asks for a new token", status=401)
     try:
         return _view(response, what, *range(200, 300))
     except TransientError as error:
@@ -163,6 +166,8 @@ def cancel(site: Site, name: str) -> Flow[bool]:
     """
     request = Request("POST", site.url("jobs", name, "cancel"), ARM, None, {}, repeatable=False)
     response = yield request
+    if claims_of(response) is not None:  # refused, so not done: once more with the new token
+        response = yield request
     if response.status in {400, 409}:
         return False
     expect(response, f"cancelling job {name!r}", 200, 202)
