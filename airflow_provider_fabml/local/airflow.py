@@ -41,10 +41,18 @@ class AirflowProcesses:
     :param home: its ``AIRFLOW_HOME``; database and logs lie there.
     :param dags: the folder with DAG files.
     :param outlives: leave it running when this process ends.
+    :param processes: the ``airflow`` command of each process, by its name in ``PROCESSES``.
     """
 
-    def __init__(self, *, home: Path, dags: Path, outlives: bool = False) -> None:
-        self.home, self.outlives = home, outlives
+    def __init__(
+        self,
+        *,
+        home: Path,
+        dags: Path,
+        outlives: bool = False,
+        processes: Mapping[str, list[str]] = PROCESSES,
+    ) -> None:
+        self.home, self.outlives, self.processes = home, outlives, processes
         self.secrets: AirflowSecrets = new_secrets()
         (self.port,) = free_ports(1)
         self.settings = settings(home, dags, self.port, self.secrets)
@@ -72,7 +80,7 @@ class AirflowProcesses:
         :param connections: ``AIRFLOW_CONN_*`` variables.
         """
         self._finish_database()
-        for name, command in PROCESSES.items():
+        for name, command in self.processes.items():
             self.children.append(self._child(name, command, connections, again=AGAIN).start())
 
     def _finish_database(self) -> None:

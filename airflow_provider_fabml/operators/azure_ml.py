@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
+from airflow.sdk.exceptions import TaskDeferralTimeout
 from airflow.sdk.timezone import utcnow
 
 from airflow_provider_fabml.core.errors import PermanentError
@@ -63,8 +64,9 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     :param wait_for_completion: wait for the job, or return its handle right after the submit.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poll_interval: seconds between two looks at the job once it has been running for a while.
-    :param cancel_on_kill: cancel the job when a person ends the task (clear, mark failed or success).
-    :param on_clear: ``cancel`` or ``leave`` the job of the attempt before when a new one is opened.
+    :param cancel_on_kill: cancel the job when a person ends the task (marks it or its run, deletes the
+        run) or the run's ``dagrun_timeout`` does.
+    :param on_clear: ``cancel`` or ``leave`` the job when the task is cleared; the next try starts another.
     :param on_timeout: ``cancel`` or ``leave`` the job when ``execution_timeout`` is about to pass.
 
     Raises :class:`~airflow.sdk.exceptions.AirflowFailException` for calls and refusals that no retry
@@ -85,6 +87,8 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     operator_extra_links = (AzureMLStudioJobLink(),)
     ui_color = "#d6e9f8"
     first_wait: float = TRIGGER_FLOOR
+    # Airflow's own timeout stays behind the trigger's deadline, for a triggerer that is down.
+    net: timedelta = timedelta(minutes=5)
     settle_window: timedelta = SETTLE_WINDOW
     # Made when the task runs: Airflow copies operators, and a lock cannot be copied.
     _sleeper: Interruptible | None = None
@@ -146,6 +150,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 if not self.wait_for_completion:
                     return handle.to_json()
                 if self._worth_deferring(handle, submitted.deadline):
+                    run.heed()
                     self._defer(handle, submitted.deadline)
                 return run.wait(handle, submitted.deadline)
 
@@ -157,8 +162,18 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 raise PermanentError(event["message"], url=handle.studio_url or None)
             with self._run(context) as run:
                 if event["status"] == "timeout":
-                    raise run.out_of_time(handle)
+                    return run.last_look(handle)
                 return run.finish(handle)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Resume after the trigger's event, or after Airflow's own timeout where none came."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            with airflow_errors(), self._run(context) as run:
+                return run.last_look()
 
     def on_kill(self) -> None:
         """Only raise a flag: a worker's SIGTERM calls this while the task goes on running (D7)."""
@@ -196,9 +211,12 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
                 poll_interval=self.poll_interval,
                 deadline=deadline.isoformat() if deadline else None,
                 cancel_on_kill=self.cancel_on_kill,
+                on_clear=self.on_clear,
+                on_timeout=self.on_timeout,
                 first_wait=self.first_wait,
             ),
             method_name="execute_complete",
+            timeout=deadline - utcnow() + self.net if deadline else None,
         )
 
     def _warn_of_fixed_outputs(self) -> None:

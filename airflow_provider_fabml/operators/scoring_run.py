@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.core.errors import FabmlError, OutputNotUsableError
-from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, is_terminal
+from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, OutputNotUsableError
+from airflow_provider_fabml.core.jobs.ending import Wish
+from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
 from airflow_provider_fabml.core.jobs.known import Limits
 from airflow_provider_fabml.core.jobs.polling import Pace
 from airflow_provider_fabml.core.jobs.record import Situation
@@ -23,7 +24,7 @@ from airflow_provider_fabml.hooks.data_checks import data_checks
 from airflow_provider_fabml.operators.task_memory import TaskMemory, identity_of
 from airflow_provider_fabml.operators.worker_wait import (
     TaskEndedError,
-    still_running,
+    fate_of,
     wait_for_job,
 )
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_fabml.clients.plan import Plan, Submitted
-    from airflow_provider_fabml.core.errors import OutOfTimeError
     from airflow_provider_fabml.core.jobs.job import JobHandle
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
@@ -48,7 +48,7 @@ class ScoringRun:
     """What the operator does between its start and its end; use it in a ``with`` statement.
 
     When a person ends the task meanwhile, its job is cancelled if that was asked for, and nothing can
-    come of the attempt any more.
+    come of the attempt any more (D7).
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ScoringRun:
         self._task, self._context, self._sleeper = task, context, sleeper
         self._memory = TaskMemory(context)
         self._stack = ExitStack()
+        self._handle: JobHandle | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -74,7 +75,7 @@ class ScoringRun:
         traceback: TracebackType | None,
     ) -> None:
         with self._stack:
-            if isinstance(error, TaskEndedError):
+            if isinstance(error, TaskEndedError) and error.cancel:
                 self._ended_by_a_person()
 
     def submit(self, invocation: Invocation) -> Submitted:
@@ -83,7 +84,7 @@ class ScoringRun:
 
         plan = self._plan(invocation)
         submitted = Submitter(self._client, self._memory, plan, sleep=self._sleep).submit()
-        handle = submitted.handle
+        self._handle = handle = submitted.handle
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         log.info("Job %s: %s", handle.job_name, handle.studio_url)
         deployment = handle.deployment_name
@@ -105,6 +106,25 @@ class ScoringRun:
         if isinstance(outcome, OutOfTime):
             raise self.out_of_time(handle._replace(status=outcome.last))
         return self.finish(handle._replace(status=outcome.status))
+
+    def heed(self) -> None:
+        """Raises ``TaskEndedError`` if a person ended the task during the submit."""
+        self._sleep(0)
+
+    def last_look(self, handle: JobHandle | None = None) -> dict[str, Any]:
+        """The deadline has passed, perhaps long ago: the result if the job has one, else the error.
+
+        Without ``handle`` no triggerer told of the job, and the record knows it.
+        """
+        handle = handle or self._known_job()
+        if handle is None:
+            raise OutOfTimeError("no triggerer told of the job in time, and its record is gone")
+        seen = handle
+        with suppress(FabmlError):
+            seen = handle._replace(status=self._client.get_job(handle.job_name).status)
+        if is_terminal(seen.status) and seen.status != CANCELED:
+            return self.finish(seen)
+        raise self.out_of_time(handle if seen.status == CANCELED else seen)
 
     def out_of_time(self, handle: JobHandle) -> OutOfTimeError:
         """The error of a deadline that passed, after settling the job as ``on_timeout`` says."""
@@ -175,16 +195,24 @@ class ScoringRun:
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, and notice that a person ended the task."""
-        self._sleeper.sleep(seconds, lambda: still_running(self._context["ti"]))
+        task, ti = self._task, self._context["ti"]
+        wish = Wish(task.cancel_on_kill, task.on_clear, task.on_timeout)
+        self._sleeper.sleep(seconds, lambda: fate_of(ti, wish))
 
     def _ended_by_a_person(self) -> None:
+        """Cancel first: Airflow kills the process in seconds, and a deleted run has no memory."""
         from airflow_provider_fabml.clients.completion import cancelled
 
-        record = self._memory.record()
-        if record is not None and record.job is not None and self._task.cancel_on_kill:
-            handle = record.handle
+        handle = self._known_job()
+        if handle is not None:
             log.info("Job %s: %s", handle.job_name, cancelled(handle, self._client))
         self._memory.spend()
+
+    def _known_job(self) -> JobHandle | None:
+        if self._handle is not None:
+            return self._handle
+        record = self._memory.record()
+        return record.handle if record is not None and record.job is not None else None
 
     def _tell_of_late_jobs(self, handle: JobHandle) -> None:
         """A POST whose job no list had shown in time may have made one after all."""

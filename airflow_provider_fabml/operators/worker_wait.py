@@ -5,25 +5,44 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
-from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
+from airflow_provider_fabml.core.jobs.ending import Fate, fate_on_worker
+from airflow_provider_fabml.core.jobs.watch import (
+    Ended,
+    Look,
+    NotSeen,
+    OutOfTime,
+    Refused,
+    Seen,
+    watch,
+)
 from airflow_provider_fabml.hooks.task_state import task_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
+    from airflow_provider_fabml.core.jobs.ending import Wish
     from airflow_provider_fabml.core.jobs.job import JobHandle
     from airflow_provider_fabml.core.jobs.polling import Pace
 
 log = logging.getLogger(__name__)
 
 
+# The supervisor grants five seconds after SIGTERM; a hiccup of the API server may cost some of them.
+ASKS, BETWEEN_ASKS = 3, 0.5
+
+
 class TaskEndedError(FabmlError):
-    """A person ended the task while it was waiting."""
+    """The task is no longer to wait for its job; ``cancel`` says whether somebody asked to cancel it."""
+
+    def __init__(self, what: str, *, cancel: bool) -> None:
+        self.cancel = cancel
+        super().__init__(what)
 
 
 class Interruptible:
@@ -41,24 +60,30 @@ class Interruptible:
         """Called by ``on_kill``, inside a signal handler."""
         self._flag.set()
 
-    def sleep(self, seconds: float, still_running: Callable[[], bool]) -> None:
-        """Sleep; raises ``TaskEndedError`` when the task is no longer to run."""
+    def sleep(self, seconds: float, fate: Callable[[], Fate]) -> None:
+        """Sleep; raises ``TaskEndedError`` when the task is no longer to wait."""
         if not self._flag.wait(seconds):
             return
         self._flag.clear()
-        if still_running():
+        found = fate()
+        if found is Fate.GO_ON:
             log.info("Told to stop, but the task is still to run: going on")
             return
-        raise TaskEndedError("the task was ended by a person")
+        cancel = found is Fate.CANCEL
+        why = "a person ended the task" if cancel else "the task was ended; its job is left"
+        raise TaskEndedError(why, cancel=cancel)
 
 
-def still_running(ti: Any) -> bool:
-    """Whether Airflow still has this task instance as running. When it cannot say: yes."""
-    try:
-        return task_state(ti) in (None, "running")
-    except Exception as error:  # noqa: BLE001 - not knowing must never cancel a job
-        log.warning("Airflow does not say whether the task is to run (%s): going on", error)
-        return True
+def fate_of(ti: Any, wish: Wish) -> Fate:
+    """What becomes of the job, as Airflow has the task now. Where it cannot say: going on."""
+    for number in range(ASKS):
+        try:
+            return fate_on_worker(task_state(ti), wish)
+        except Exception as error:  # noqa: BLE001 - not knowing must never cancel a job
+            log.warning("Airflow does not say whether the task is to run: %s", error)
+        if number < ASKS - 1:
+            time.sleep(BETWEEN_ASKS)
+    return Fate.GO_ON
 
 
 def wait_for_job(
@@ -69,7 +94,7 @@ def wait_for_job(
     deadline: datetime | None,
     sleep: Callable[[float], None],
 ) -> Ended | OutOfTime:
-    """Drive ``watch`` in this thread."""
+    """Drive ``watch`` in this thread; raises ``PermanentError`` where looks are refused for good."""
     watching = watch(pace, deadline=deadline, jitter=random.random, status=handle.status)
     answer: Seen | NotSeen | None = None
     try:
@@ -83,15 +108,15 @@ def wait_for_job(
                     log.info("Job %s: %s", handle.job_name, step.note)
                 sleep(step.seconds)
     except StopIteration as stop:
-        outcome: Ended | OutOfTime = stop.value
-        return outcome
+        outcome: Ended | OutOfTime | Refused = stop.value
+    if isinstance(outcome, Refused):
+        raise PermanentError(outcome.what, url=handle.studio_url or None)
+    return outcome
 
 
 def _look(client: BatchEndpointClient, handle: JobHandle) -> Seen | NotSeen:
     try:
         view = client.get_job(handle.job_name)
-    except TransientError as error:
-        return NotSeen(str(error), datetime.now(UTC), error.retry_after)
-    except PermanentError as error:
-        raise PermanentError(str(error), status=error.status, url=handle.studio_url) from error
+    except (TransientError, PermanentError) as error:
+        return NotSeen.because(error, datetime.now(UTC))
     return Seen(view.status, datetime.now(UTC))

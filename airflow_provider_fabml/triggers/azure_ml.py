@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_fabml.core.errors import FabmlError, TransientError
+from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
+from airflow_provider_fabml.core.jobs.ending import Wish
 from airflow_provider_fabml.core.jobs.job import JobHandle
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
-from airflow_provider_fabml.core.jobs.watch import Ended, Look, NotSeen, OutOfTime, Seen, watch
+from airflow_provider_fabml.core.jobs.watch import (
+    Ended,
+    Look,
+    NotSeen,
+    OutOfTime,
+    Refused,
+    Seen,
+    watch,
+)
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
+from airflow_provider_fabml.triggers import ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_fabml.clients.batch_endpoint import AsyncBatchEndpointClient
-
-# Cancellations outlive the second Airflow 3.3 grants to `on_kill`; a set keeps them from being lost.
-_CANCELLATIONS: set[asyncio.Task[None]] = set()
 
 
 class AzureMLBatchJobTrigger(BaseTrigger):
@@ -34,6 +41,8 @@ class AzureMLBatchJobTrigger(BaseTrigger):
     :param poll_interval: seconds between two looks at a job that has been running for a while.
     :param deadline: ISO 8601 instant (UTC) after which the trigger gives up waiting; None waits on.
     :param cancel_on_kill: cancel the job when a person ended the task while it was deferred.
+    :param on_clear: ``cancel`` or ``leave`` the job when the task is cleared.
+    :param on_timeout: ``cancel`` or ``leave`` the job at the deadline.
     :param first_wait: seconds before the first look (Airflow fails tasks whose deferral is very short).
     """
 
@@ -45,6 +54,8 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         poll_interval: float = 30.0,
         deadline: str | None = None,
         cancel_on_kill: bool = True,
+        on_clear: str = "leave",
+        on_timeout: str = "leave",
         first_wait: float = TRIGGER_FLOOR,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -53,6 +64,8 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
+        self.on_clear = on_clear
+        self.on_timeout = on_timeout
         self.first_wait = first_wait
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -65,24 +78,30 @@ class AzureMLBatchJobTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
                 "cancel_on_kill": self.cancel_on_kill,
+                "on_clear": self.on_clear,
+                "on_timeout": self.on_timeout,
                 "first_wait": self.first_wait,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
+        if self._waiting().wish.may_cancel:
+            await ending.wake_airflow(self.task_instance)
         try:
             async with await AzureMLBatchHook(self.azure_ml_conn_id).aget_client() as client:
                 event = await self._wait(client)
         except FabmlError as error:
             event = {"status": "error", "job": self.job, "message": str(error)}
+        if event["status"] == "timeout" and self.on_timeout == "cancel":
+            await self._cancel_in_time()
         yield TriggerEvent(event)
 
     async def _wait(self, client: AsyncBatchEndpointClient) -> dict[str, Any]:
         handle = JobHandle.from_json(self.job)
         watching = watch(
             Pace(self.poll_interval, self.first_wait),
-            deadline=datetime.fromisoformat(self.deadline) if self.deadline else None,
+            deadline=self._deadline(),
             jitter=random.random,
             status=handle.status,
             first_wait=self.first_wait,
@@ -107,36 +126,44 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         Airflow 3.3 also calls this when a trigger moves to another triggerer, and cuts it off after a
         second: so the task's state is read again first, and the work is shielded (D7).
         """
-        if not self.cancel_on_kill:
-            return
-        task = asyncio.ensure_future(self._cancel_unless_waiting())
-        _CANCELLATIONS.add(task)
-        task.add_done_callback(_CANCELLATIONS.discard)
-        await asyncio.shield(task)
+        waiting = self._waiting()
+        if waiting.wish.may_cancel:
+            await ending.to_its_end(ending.cancel_if_asked(waiting))
 
-    async def _cancel_unless_waiting(self) -> None:
-        from airflow_provider_fabml.triggers.task_state import still_deferred_on
+    async def _cancel_in_time(self) -> None:
+        """Cancel at the deadline itself: the task may get a worker much later, and asks again then."""
+        try:
+            await ending.cancel(self._waiting())
+        except FabmlError as error:
+            self.log.warning("Not cancelled yet: %s", error)
 
-        handle = JobHandle.from_json(self.job)
-        if await still_deferred_on(self.task_instance, handle.job_name):
-            self.log.info("The task still waits for job %s: not cancelled", handle.job_name)
-            return
-        async with await AzureMLBatchHook(self.azure_ml_conn_id).aget_client() as client:
-            await client.cancel_job(handle.job_name)
-        self.log.info("Asked to cancel job %s: its task was ended", handle.job_name)
+    def _deadline(self) -> datetime | None:
+        return datetime.fromisoformat(self.deadline) if self.deadline else None
+
+    def _waiting(self) -> ending.Waiting:
+        return ending.Waiting(
+            task_instance=self.task_instance,
+            azure_ml_conn_id=self.azure_ml_conn_id,
+            job_name=JobHandle.from_json(self.job).job_name,
+            deadline=self._deadline(),
+            wish=Wish(self.cancel_on_kill, self.on_clear, self.on_timeout),
+            log=self.log,
+        )
 
 
 async def _look(client: AsyncBatchEndpointClient, job_name: str) -> Seen | NotSeen:
     try:
         view = await client.get_job(job_name)
-    except TransientError as error:
-        return NotSeen(str(error), datetime.now(UTC), error.retry_after)
+    except (TransientError, PermanentError) as error:
+        return NotSeen.because(error, datetime.now(UTC))
     return Seen(view.status, datetime.now(UTC))
 
 
-def _event(handle: JobHandle, outcome: Ended | OutOfTime) -> dict[str, Any]:
+def _event(handle: JobHandle, outcome: Ended | OutOfTime | Refused) -> dict[str, Any]:
     if isinstance(outcome, Ended):
-        job = handle._replace(status=outcome.status).to_json()
-        return {"status": "ended", "job": job, "message": outcome.status}
-    job = handle._replace(status=outcome.last).to_json()
-    return {"status": "timeout", "job": job, "message": outcome.last}
+        status, last, message = "ended", outcome.status, outcome.status
+    elif isinstance(outcome, OutOfTime):
+        status, last, message = "timeout", outcome.last, outcome.last
+    else:
+        status, last, message = "error", outcome.last, outcome.what
+    return {"status": status, "job": handle._replace(status=last).to_json(), "message": message}

@@ -17,6 +17,8 @@ from support.scoring import start_job
 from support.task_runner import Supervisor, run_task, run_to_end, supervised
 
 from airflow_provider_fabml import UriFolder
+from airflow_provider_fabml.core.jobs import watch
+from airflow_provider_fabml.core.jobs.ending import GONE
 from airflow_provider_fabml.triggers.azure_ml import AzureMLBatchJobTrigger
 
 if TYPE_CHECKING:
@@ -66,7 +68,21 @@ def test_a_person_ending_the_task_cancels_the_job(manual_scoring: Scoring):
     """Marked failed while it waits on a worker: the job is cancelled."""
     outcome = _with_signal(manual_scoring, state="failed")
     assert outcome.state != "success"
-    assert only_job(manual_scoring)["state"] in {"CancelRequested", "Canceled"}
+    assert asked_to_end(manual_scoring)
+
+
+def test_a_deleted_run_cancels_the_job(manual_scoring: Scoring):
+    """The run is gone, and with it everything Airflow knew: the job is cancelled."""
+    _with_signal(manual_scoring, state=GONE)
+    assert asked_to_end(manual_scoring)
+
+
+@pytest.mark.parametrize("on_clear", ["cancel", "leave"])
+def test_a_clear_is_settled_as_on_clear_says(manual_scoring: Scoring, on_clear: str):
+    """Cleared while it waits on a worker."""
+    outcome = _with_signal(manual_scoring, state="restarting", on_clear=on_clear)
+    assert outcome.state != "success"
+    assert asked_to_end(manual_scoring) == (on_clear == "cancel")
 
 
 def test_cancel_on_kill_can_be_switched_off(manual_scoring: Scoring):
@@ -79,7 +95,7 @@ def _with_signal(scoring: Scoring, *, state: str, **changes):
     """Run the operator in this thread, send this process SIGTERM while it waits, then end the job."""
     operator = score(inputs={"heart": UriFolder(scoring.upload())}, storage_conn_id=None, **changes)
     run_id, supervisor = new_run(), Supervisor(scoring.connections, {})
-    supervisor.task_states = {run_id: {"score": state}}
+    supervisor.task_states = {} if state == GONE else {run_id: {"score": state}}
 
     def interfere() -> None:
         while not scoring.emulator.control.jobs():
@@ -100,32 +116,195 @@ def _with_signal(scoring: Scoring, *, state: str, **changes):
         signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize(
-    ("state", "newest", "cancelled"),
-    [
-        ("deferred", "this", False),  # moved to another triggerer, or its stall: still ours
-        ("deferred", "another", True),  # cleared: the next attempt waits for a job of its own
-        ("failed", "this", True),
-        ("success", "this", True),
-        (None, "this", True),  # cleared, or the run was deleted
-    ],
-)
-def test_a_killed_trigger_asks_before_it_cancels(
-    manual_scoring: Scoring, state: str | None, newest: str, cancelled: bool
-):
-    """The trigger cancels unless the task still waits for this very job (D7)."""
-    handle = start_job(manual_scoring)
-    supervisor = Supervisor(manual_scoring.connections, {})
-    supervisor.task_states = {"run": {"score": state}}
-    supervisor.xcoms["azure_ml_job"] = handle if newest == "this" else {"job_name": "another"}
-    trigger = AzureMLBatchJobTrigger(azure_ml_conn_id="azure_ml_default", job=handle)
+def killed_trigger(scoring: Scoring, supervisor: Supervisor, **options) -> AzureMLBatchJobTrigger:
+    """A trigger that waited for a new job, whose task the supervisor tells of."""
+    handle = start_job(scoring)
+    supervisor.xcoms["azure_ml_job"] = handle
+    trigger = AzureMLBatchJobTrigger(
+        azure_ml_conn_id="azure_ml_default", job=handle, **{"on_clear": "cancel", **options}
+    )
     trigger.task_instance = SimpleNamespace(
         dag_id="a_dag", run_id="run", task_id="score", map_index=-1
     )
+    return trigger
+
+
+def asked_to_end(scoring: Scoring) -> bool:
+    """Whether the only job was cancelled."""
+    return only_job(scoring)["state"] in {"CancelRequested", "Canceled"}
+
+
+@pytest.mark.parametrize(
+    ("states", "options", "cancelled"),
+    [
+        ({"run": {"score": "deferred"}}, {}, False),  # moved to another triggerer, or a stall
+        ({"run": {"score": "failed"}}, {}, True),
+        ({"run": {"score": "failed"}}, {"cancel_on_kill": False}, False),
+        ({"run": {"score": None}}, {}, True),  # cleared
+        ({"run": {"score": None}}, {"on_clear": "leave"}, False),
+        ({}, {}, True),  # the run was deleted
+        ({"run": {"score": "running"}}, {}, False),  # a worker has it
+    ],
+)
+def test_a_killed_trigger_asks_before_it_cancels(
+    manual_scoring: Scoring, states: dict, options: dict, cancelled: bool
+):
+    """The trigger cancels only where Airflow says that somebody ended the task (D7)."""
+    supervisor = Supervisor(manual_scoring.connections, {})
+    supervisor.task_states = states
+    trigger = killed_trigger(manual_scoring, supervisor, **options)
     with supervised(supervisor):
         asyncio.run(trigger.on_kill())
-    status = only_job(manual_scoring)["state"]
-    assert (status in {"CancelRequested", "Canceled"}) == cancelled
+    assert asked_to_end(manual_scoring) == cancelled
+
+
+def test_a_killed_trigger_that_waits_for_another_job_was_cleared(manual_scoring: Scoring):
+    """The task is deferred, and on its next attempt's job: this one is the Clear's to settle."""
+    supervisor = Supervisor(manual_scoring.connections, {})
+    supervisor.task_states = {"run": {"score": "deferred"}}
+    trigger = killed_trigger(manual_scoring, supervisor)
+    supervisor.xcoms["azure_ml_job"] = {"job_name": "another"}
+    with supervised(supervisor):
+        asyncio.run(trigger.on_kill())
+    assert asked_to_end(manual_scoring)
+
+
+class Hiccup(Supervisor):
+    """Does not answer the first questions about the task's state."""
+
+    failing = 2
+
+    def _GetTaskStates(self, msg):  # noqa: N802 (named after the message)
+        self.failing -= 1
+        if self.failing >= 0:
+            raise ConnectionError("the API server does not answer")
+        return super()._GetTaskStates(msg)
+
+
+@pytest.mark.parametrize("state", ["deferred", "failed"])
+def test_a_killed_trigger_outlives_a_hiccup_of_airflow(manual_scoring: Scoring, state: str):
+    """Not knowing cancels nothing; once Airflow answers, its answer holds."""
+    supervisor = Hiccup(manual_scoring.connections, {})
+    supervisor.task_states = {"run": {"score": state}}
+    trigger = killed_trigger(manual_scoring, supervisor)
+    with supervised(supervisor):
+        asyncio.run(trigger.on_kill())
+    assert asked_to_end(manual_scoring) == (state == "failed")
+
+
+def test_a_killed_trigger_is_not_cut_off(manual_scoring: Scoring):
+    """Airflow cancels ``on_kill`` a second after it began, and again: the job is cancelled all the same."""
+    supervisor = Hiccup(manual_scoring.connections, {})
+    supervisor.task_states = {"run": {"score": "failed"}}
+    trigger = killed_trigger(manual_scoring, supervisor)
+
+    async def as_airflow_does() -> None:
+        killing = asyncio.ensure_future(trigger.on_kill())
+        for _ in range(3):
+            await asyncio.sleep(0.3)
+            killing.cancel()
+        await killing
+
+    with supervised(supervisor):
+        asyncio.run(as_airflow_does())
+    assert asked_to_end(manual_scoring)
+
+
+def test_a_cancellation_outlives_a_hiccup_of_azure(manual_scoring: Scoring):
+    """A cancellation that was refused in passing is asked for again."""
+    supervisor = Supervisor(manual_scoring.connections, {})
+    supervisor.task_states = {"run": {"score": "failed"}}
+    trigger = killed_trigger(manual_scoring, supervisor)
+    manual_scoring.emulator.control.add_fault(method="POST", path="/cancel$", status=503, times=1)
+    with supervised(supervisor):
+        asyncio.run(trigger.on_kill())
+    assert asked_to_end(manual_scoring)
+
+
+@pytest.mark.parametrize("on_timeout", ["cancel", "leave"])
+@pytest.mark.parametrize("end", [None, "Completed"])
+def test_airflows_own_timeout_is_the_net_behind_the_deadline(
+    manual_scoring: Scoring, on_timeout: str, end: str | None
+):
+    """No triggerer told of the job: the task looks once more, and ends as the trigger would have it."""
+    operator = score(
+        inputs={"heart": UriFolder(manual_scoring.upload())},
+        storage_conn_id=None,
+        deferrable=True,
+        on_timeout=on_timeout,
+        execution_timeout=timedelta(seconds=30),
+    )
+    supervisor, run_id = Supervisor(manual_scoring.connections, {}), new_run()
+    now = datetime.now(UTC)
+    deferred = run_task(operator, supervisor=supervisor, run_id=run_id, start_date=now)
+    assert deferred.state == "deferred", deferred.text
+    net = deferred.message.trigger_timeout
+    assert timedelta(minutes=5) < net <= timedelta(minutes=5, seconds=30)
+    if end:
+        manual_scoring.emulator.control.set_state(only_job(manual_scoring)["name"], end)
+    done = run_task(
+        operator,
+        supervisor=supervisor,
+        run_id=run_id,
+        start_date=now,
+        next_method="__fail__",
+        next_kwargs={"error": "Trigger timeout"},
+    )
+    if end:
+        assert done.state == "success", done.text
+        return
+    assert "was Preparing when execution_timeout (0:00:30) was about to pass" in str(done.error)
+    assert asked_to_end(manual_scoring) == (on_timeout == "cancel")
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_refusal_amid_the_looks_may_pass(manual_scoring: Scoring, deferrable: bool):
+    """A 403 while the job runs decides nothing: the wait goes on, and the job's end is reported."""
+    control = manual_scoring.emulator.control
+    control.add_fault(method="GET", path="/jobs/[^/]+$", status=403, skip=2, times=2)
+    operator = score(
+        inputs={"heart": UriFolder(manual_scoring.upload())},
+        storage_conn_id=None,
+        deferrable=deferrable,
+    )
+
+    def end() -> None:
+        while not control.jobs() or control.faults():
+            time.sleep(0.05)
+        control.set_state(only_job(manual_scoring)["name"], "Completed")
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    done = run_to_end(operator, connections=manual_scoring.connections, run_id=new_run())
+    thread.join()
+    assert done.state == "success", done.text
+    assert "403" in done.text
+
+
+def test_refusals_that_last_end_the_wait_alike_in_both_modes(
+    manual_scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+):
+    """With the bound at two seconds: the task fails for good, and the job is left as it is."""
+    monkeypatch.setattr(watch, "REFUSED_FOR", timedelta(seconds=2))
+    said = []
+    for deferrable in (False, True):
+        manual_scoring.emulator.control.clear_faults()
+        manual_scoring.emulator.control.add_fault(
+            method="GET", path="/jobs/[^/]+$", status=404, skip=1, times=50
+        )
+        operator = score(
+            inputs={"heart": UriFolder(manual_scoring.upload())},
+            storage_conn_id=None,
+            deferrable=deferrable,
+        )
+        connections = manual_scoring.connections
+        done = run_to_end(operator, connections=connections, run_id=new_run(), max_tries=3)
+        assert done.state == "failed", done.text
+        job = manual_scoring.emulator.control.jobs()[-1]
+        assert job["state"] == "Preparing"
+        said.append(str(done.error).replace(job["name"], "JOB"))
+    assert said[0] == said[1]
+    assert "the job was left as it is" in said[0]
 
 
 def test_a_result_that_is_not_usable_is_not_waited_for_again(manual_scoring: Scoring):

@@ -29,22 +29,27 @@ def lake(azurite: Azurite) -> Azurite:
 @pytest.fixture(scope="session")
 def scoring(lake: Azurite) -> Iterator[Scoring]:
     """A demo workspace that really scores; jobs end as soon as they are scored."""
-    yield from _serve(lake, "immediate")
+    with serve(lake, "immediate") as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
 def slow_scoring(lake: Azurite) -> Iterator[Scoring]:
     """The same, but a job takes its time: two seconds through all states."""
-    yield from _serve(lake, "timed")
+    with serve(lake, "timed") as served:
+        yield served
 
 
 @pytest.fixture
 def manual_scoring(lake: Azurite) -> Iterator[Scoring]:
     """The same, but a job moves only when the test says so."""
-    yield from _serve(lake, "manual")
+    with serve(lake, "manual") as served:
+        yield served
 
 
-def _serve(lake: Azurite, clock: str) -> Iterator[Scoring]:
+@contextlib.contextmanager
+def serve(lake: Azurite, clock: str) -> Iterator[Scoring]:
+    """A demo workspace that really scores, at the clock's pace."""
     from airflow_provider_fabml.emulator import EmulatorServer
 
     with EmulatorServer(storage=lake, clock=clock) as emulator:

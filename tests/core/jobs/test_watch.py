@@ -15,6 +15,7 @@ from airflow_provider_fabml.core.jobs.watch import (
     NotSeen,
     OutOfTime,
     Pause,
+    Refused,
     Seen,
     watch,
 )
@@ -87,6 +88,44 @@ def test_a_failed_look_decides_nothing() -> None:
     assert [pause.note for pause in pauses] == notes
     assert [pause.seconds for pause in pauses[1:3]] == [77, 77]
     assert run([trouble], deadline=START, status="Queued")[0] == OutOfTime("Queued")
+
+
+def refused(now: datetime) -> NotSeen:
+    """A look that the service refuses until something outside changes."""
+    return NotSeen("HTTP 403", now, refused=True)
+
+
+@given(st.integers(1, 60), st.floats(1, 3600))
+def test_refusals_end_a_wait_only_when_they_last(number: int, every: float) -> None:
+    """A look that succeeds forgives what came before; else three refusals and ten minutes are needed."""
+    told = ["Running", *[refused] * number, "Completed"]
+    outcome, pauses, _ = run(told, deadline=None, pace=Pace(every, every))
+    lasted = sum(pause.seconds for pause in pauses[1:])
+    if isinstance(outcome, Ended):
+        assert number < 3 or lasted - every < 600 + 1e-6
+        return
+    assert outcome == Refused("Running", "HTTP 403")
+    assert len(pauses) >= 3
+    assert lasted >= 600 - 1e-6
+
+
+def test_the_bound_of_refusals_is_met() -> None:
+    """With a look each minute the eleventh refusal ends the wait, ten minutes after the first."""
+    outcome, pauses, clock = run(["Running", refused], deadline=None, pace=Pace(60, 60))
+    assert isinstance(outcome, Refused)
+    assert clock == 660
+    assert "Looks were refused for 10 minutes; the job was left as it is." in outcome.what
+    assert [pause.note for pause in pauses][:3] == [
+        "the job is Running",
+        "HTTP 403; still waiting",
+        "",
+    ]
+
+
+def test_a_deadline_comes_before_refusals() -> None:
+    """At the deadline the wait ends as at any deadline."""
+    deadline = START + timedelta(minutes=5)
+    assert run(["Running", refused], deadline=deadline)[0] == OutOfTime("Running")
 
 
 def test_only_changes_are_noted() -> None:
