@@ -133,6 +133,15 @@ def test_what_was_given_is_recorded_and_replays_without_the_seed(client):
     assert control.faults_given() == record
 
 
+def test_the_rate_holds_on_the_wire(client):
+    """Of 300 requests the share that fails is within four standard deviations, and is recorded."""
+    client.emulator.control.start_faults(seed=6, rate=0.2, kinds=["500_before"])
+    statuses = ask_all(client, [client.ws] * 300)[client.ws]
+    assert abs(statuses.count(500) - 60) <= 4 * math.sqrt(300 * 0.2 * 0.8)
+    record = client.emulator.control.faults_given()
+    assert (record["requests"], record["counts"]) == (300, {"500_before": statuses.count(500)})
+
+
 def test_no_fault_once_it_is_stopped(client):
     """Stopping and clearing both end it; the record stays until it is forgotten."""
     control = client.emulator.control

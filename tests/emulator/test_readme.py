@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_fabml.emulator import cli, workspace
+from airflow_provider_fabml.emulator.faults import KINDS, Fault, Program
 from airflow_provider_fabml.emulator.routes import control
 from airflow_provider_fabml.emulator.switches import Switches
 
 README = (Path(cli.__file__).parent / "README.md").read_text(encoding="utf-8")
 SWITCHES = README.partition("## Switches")[2].partition("\n## ")[0]
+FAULTS = README.partition("## Faults")[2].partition("\n## ")[0]
 FILE_KEYS = README.partition("## Workspace file")[2].partition("\n## ")[0]
 
 
@@ -23,6 +25,22 @@ def test_every_switch_is_in_the_table_with_its_default(name):
     default = Switches.model_fields[name].default
     shown = str(default).lower() if isinstance(default, bool) else f"{default}".removesuffix(".0")
     assert re.search(rf"\*\*`?{re.escape(shown)}`?\*\*", row)
+
+
+def test_every_kind_of_fault_is_in_the_table_with_its_place_in_the_mix():
+    """Each kind has a row, which says whether a seed draws it unless told otherwise."""
+    mixed = {}
+    for line in FAULTS.splitlines():
+        if line.endswith(("| yes |", "| no |")):
+            mixed |= dict.fromkeys(re.findall(r"`(\w+)`", line.split("|")[1]), "| yes |" in line)
+    by_number = {name for name in KINDS if name[:3] in {"502", "503", "504"}}  # told in one row
+    assert mixed == {name: kind.mixed for name, kind in KINDS.items() if name not in by_number}
+
+
+@pytest.mark.parametrize("model", [Fault, Program])
+def test_every_field_of_faults_and_seeds_is_documented(model):
+    """Each field stands in the section on faults."""
+    assert [name for name in model.model_fields if f"`{name}" not in FAULTS] == []
 
 
 def test_every_option_is_documented():
