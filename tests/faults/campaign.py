@@ -12,9 +12,10 @@ from faults.load import Load
 from faults.striker import Hit, Striker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from faults.aim import Aim
     from faults.rig import Rig
     from faults.seen import Seen
     from faults.strikes import Strike
@@ -75,41 +76,41 @@ class Campaign:
 
     def _strike_all(self, program: Sequence[Strike]) -> list[Strike]:
         """Strike at whatever point is reached first, the program's order deciding between several."""
-        waiting = list(program)
-        tries = dict.fromkeys(program, TRIES)
-        armed: Strike | None = None
+        waiting, tries = list(program), dict.fromkeys(program, TRIES)
+        armed: dict[str, Aim] = {}
         last = time.monotonic()
         while waiting and time.monotonic() - last < GIVE_UP:
-            armed = armed or self._arm(waiting)
-            self._tick(loading=armed or waiting[0])
-            hit = self._hit([armed, *waiting] if armed else waiting)
+            self._arm(waiting, armed)
+            self._tick(loading=waiting[0].cell.mode)
+            hit = self._hit(waiting, armed)
             if hit is not None:
                 last = time.monotonic()
                 self._note(hit)
                 waiting.remove(hit.strike)
-            if armed is not None and (armed not in waiting or self._striker.too_long):
-                self._striker.disarm(lasting=armed not in waiting)
-                tries[armed] -= 1
-                if armed in waiting:
-                    waiting.remove(armed)
-                    waiting += [armed] if tries[armed] else []
-                armed = None
-        return [strike for strike in program if strike not in {hit.strike for hit in self._hits}]
+            for mode, aim in list(armed.items()):
+                if hit is not None and aim.strike == hit.strike:
+                    armed.pop(mode).disarm()
+                elif aim.too_long:
+                    armed.pop(mode).disarm()
+                    tries[aim.strike] -= 1
+                    waiting.remove(aim.strike)
+                    waiting += [aim.strike] if tries[aim.strike] else []
+        struck = {hit.strike for hit in self._hits}
+        return [strike for strike in program if strike not in struck]
 
-    def _arm(self, waiting: Sequence[Strike]) -> Strike | None:
-        found = next((each for each in waiting if each.cell.point in strikes.ARMED), None)
-        if found is not None:
-            self._striker.arm(found)
-        return found
+    def _arm(self, waiting: Sequence[Strike], armed: dict[str, Aim]) -> None:
+        """Prepare the next strike of each mode whose point has to be prepared."""
+        for strike in waiting:
+            if strike.cell.point in strikes.ARMED and strike.cell.mode not in armed:
+                armed[strike.cell.mode] = self._striker.aim(strike)
+                armed[strike.cell.mode].arm()
 
-    def _hit(self, waiting: Sequence[Strike]) -> Hit | None:
+    def _hit(self, waiting: Sequence[Strike], armed: Mapping[str, Aim]) -> Hit | None:
         if time.monotonic() < self._peace_until or self._in_flight < self._load.width // 2:
             return None
-        armed = waiting[0]
-        for strike in waiting:
-            if strike is not armed and strike.cell.point in strikes.ARMED:
-                continue
-            hit = self._striker.try_to_hit(strike, self._seen, self._in_flight)
+        others = (each for each in waiting if each.cell.point not in strikes.ARMED)
+        for aim in [*armed.values(), *map(self._striker.aim, others)]:
+            hit = self._striker.try_to_hit(aim, self._seen, self._in_flight)
             if hit is not None:
                 self._peace_until = time.monotonic() + PAUSE
                 return hit
@@ -126,13 +127,13 @@ class Campaign:
         states = self._metadata.runs().values()
         return any(state not in {"success", "failed"} for state in states)
 
-    def _tick(self, *, loading: Strike | None) -> None:
+    def _tick(self, *, loading: str | None) -> None:
         time.sleep(TICK)
         self._hands.tick()
         self._rig.cluster.revive()
         self._seen = self._metadata.tasks()
         if loading is not None:
-            self._load.tick(self._in_flight, loading.cell.mode)
+            self._load.tick(self._in_flight, loading)
 
     @property
     def _in_flight(self) -> int:

@@ -32,10 +32,9 @@ POINTS = (
     CHECKING,
     CANCELLING,
 )
-# Points that last too short to be met by chance: something is slowed first, for one strike at a time.
+# Points that last too short to be met by chance: something is slowed first, for one
+# strike of a mode at a time.
 ARMED = (AFTER_INTENT, DURING_POST, AFTER_POST, CHECKING, CANCELLING)
-# What was armed here stays for a while: the answer that is slow belongs to the one that was struck.
-LASTING = (AFTER_POST, CANCELLING)
 # Who can be struck at a point: first whoever does the work there, then those it leans on.
 _VICTIMS = {
     (BEFORE_INTENT, BOTH): (TASK, WORKER, SCHEDULER, API_SERVER),
