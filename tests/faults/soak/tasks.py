@@ -69,6 +69,7 @@ def _run(number: int, share: Share, book: Any) -> Task:
 
 
 def _operator(number: int, share: Share, *, deferrable: bool) -> Any:
+    from faults.soak.sdk_calls import deployment_of
     from support.operators import Score
 
     from airflow_provider_fabml import UriFolder
@@ -83,7 +84,7 @@ def _operator(number: int, share: Share, *, deferrable: bool) -> Any:
         azure_ml_conn_id=f"azure_ml_{number % 2}",
         storage_conn_id="onelake_default" if share.wait else None,
         endpoint_name="heart-classifier",
-        deployment_name=(None, "strict-rule")[number // 2 % 2],
+        deployment_name=deployment_of(number),
         inputs={"heart": UriFolder(share.folder)},
         output_root="azureml://datastores/trusted_blob/paths/soak",
         wait_for_completion=share.wait,
