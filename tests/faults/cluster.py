@@ -30,6 +30,7 @@ SLOTS = 10
 # Seconds that a part is left in peace after its start.
 SETTLED = 20.0
 # Airflow's own clocks, quickened alike: a lost process is noticed in seconds, not in minutes.
+# (A queued task's token lives as long as ``task_queued_timeout``, so that one is not too short.)
 HEARTBEAT_TIMEOUT = 15
 TRIGGERER_TIMEOUT = 10
 QUICK = {
@@ -46,7 +47,7 @@ QUICK = {
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-    "SCHEDULER__TASK_QUEUED_TIMEOUT": "25",
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
     "SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "20",
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
