@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from faults.verdict import Verdict
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
-STILL_WAITS = "still waits for job"
+# What Airflow itself writes into a trigger's log.
+ON_KILL = "invoking on_kill"
 
 
 class Scene:
@@ -152,12 +153,12 @@ def test_a_triggerer_that_comes_back_cancels_nothing(scene):
         _gone_from(stage, triggerer_id), 90, "triggers are still with the stopped triggerer"
     )
     _signal(stage.rig, name, signal.SIGCONT)
-    stage.until(lambda: stage.said(STILL_WAITS) > 0, 60, "on_kill was not called")
-    time.sleep(3)
+    stage.until(lambda: stage.said(ON_KILL) > 0, 60, "on_kill was not called")
+    time.sleep(8)  # what on_kill does outlives the second that Airflow grants it
     asked = stage.cancellations() - before
-    kept = stage.said(STILL_WAITS)
+    called = stage.said(ON_KILL)
     verdict = stage.end()
-    print(f"on_kill was called for {kept} tasks that were still waiting")
+    print(f"on_kill was called for {called} tasks that were still waiting")
     assert verdict.faults == {}
     assert (verdict.counts["jobs"], asked, verdict.counts["cancelled jobs"]) == (12, 0, 0)
 
