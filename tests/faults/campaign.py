@@ -27,6 +27,8 @@ TICK = 0.08
 PAUSE = 5.0
 TRIES = 4
 GIVE_UP = 240.0
+# How many strikes of the program, besides the armed ones, are looked for at the same time.
+AHEAD = 4
 RECOVERY = 420.0
 
 
@@ -108,7 +110,7 @@ class Campaign:
     def _hit(self, waiting: Sequence[Strike], armed: Mapping[str, Aim]) -> Hit | None:
         if time.monotonic() < self._peace_until or self._in_flight < self._load.width // 2:
             return None
-        others = (each for each in waiting if each.cell.point not in strikes.ARMED)
+        others = [each for each in waiting if each.cell.point not in strikes.ARMED][:AHEAD]
         for aim in [*armed.values(), *map(self._striker.aim, others)]:
             hit = self._striker.try_to_hit(aim, self._seen, self._in_flight)
             if hit is not None:

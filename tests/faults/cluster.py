@@ -58,10 +58,7 @@ QUICK = {
 
 
 class Cluster:
-    """Airflow's processes; those that end are started again by :meth:`revive`.
-
-    :param through: port that tasks use for the execution API (a proxy), chosen by the caller.
-    """
+    """Airflow's processes; those that end are started again by :meth:`revive`."""
 
     def __init__(self, folder: Path, dags: Path, postgres: Postgres, redis: Redis) -> None:
         self.home, self.secrets = folder, new_secrets()
@@ -73,7 +70,6 @@ class Cluster:
         self.children: dict[str, Child] = {}
         self.started: dict[str, float] = {}
         self.revived: list[str] = []
-        self._stopped_on_purpose: set[str] = set()
 
     def prepare(self) -> None:
         """Write the login and make the metadata database."""
@@ -103,7 +99,7 @@ class Cluster:
     def revive(self) -> None:
         """Start again what has ended, as an init system or Kubernetes would."""
         for name, child in list(self.children.items()):
-            if not child.running and name not in self._stopped_on_purpose:
+            if not child.running:
                 self.revived.append(name)
                 self._start(name)
 
