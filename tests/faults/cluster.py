@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 USER = "admin"
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
-SLOTS = 10
+SLOTS = 5
 # Seconds that a part is left in peace after its start.
 SETTLED = 20.0
 # Airflow's own clocks, quickened alike: a lost process is noticed in seconds, not in minutes.
 # (A queued task's token lives as long as ``task_queued_timeout``, so that one is not too short.)
-HEARTBEAT_TIMEOUT = 15
+HEARTBEAT_TIMEOUT = 20
 TRIGGERER_TIMEOUT = 10
 QUICK = {
-    "CORE__PARALLELISM": "32",
+    "CORE__PARALLELISM": "16",
     "CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
     "CORE__MAX_ACTIVE_RUNS_PER_DAG": "64",
     "CELERY__WORKER_CONCURRENCY": str(SLOTS),

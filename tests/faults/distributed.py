@@ -30,7 +30,7 @@ def test_one_job_an_attempt_whatever_is_struck(rig, metadata, capsys):
     log = rig.folder / "strikes.jsonl"
     with capsys.disabled():
         print(f"\nSeed {seed}: {len(program)} strikes, one line each")
-        campaign = Campaign(rig, metadata, seed=seed, width=_number("RUNS", 10), log=log)
+        campaign = Campaign(rig, metadata, seed=seed, width=_number("RUNS", 8), log=log)
         outcome = campaign.run(program)
         print(f"\n{table(outcome)}\n")
     killed = sum(hit.strike.how == strikes.KILL for hit in outcome.hits)

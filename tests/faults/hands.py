@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # States in which the task instance's process id is that of a live process.
 AT_WORK = ("running", "restarting")
+# Seconds between two strikes at a part of the cluster: not all of it may be down all of the time.
+PEACE = 12.0
 
 
 class Hands:
@@ -32,6 +34,7 @@ class Hands:
     def __init__(self, rig: Rig, metadata: Metadata) -> None:
         self._rig, self._metadata = rig, metadata
         self._still: set[str] = set()
+        self._last_part = 0.0
         self._later: list[tuple[float, Callable[[], None]]] = []
 
     def can(self, strike: Strike, target: Seen, triggerer: str | None) -> bool:
@@ -39,7 +42,8 @@ class Hands:
         if strike.cell.victim in (strikes.CONNECTION, strikes.TASK):
             return True
         name = self._name(strike, target, triggerer)
-        return name not in self._still and self._rig.cluster.settled(name)
+        rested = time.monotonic() - self._last_part > PEACE
+        return rested and name not in self._still and self._rig.cluster.settled(name)
 
     def strike(self, strike: Strike, target: Seen, triggerer: str | None) -> str:
         """Strike; return what was struck: a name and process ids, or connections."""
@@ -47,6 +51,8 @@ class Hands:
             return self._cut(strike, target)
         name = self._name(strike, target, triggerer)
         family = self._family(name, target)
+        if name != strikes.TASK:
+            self._last_part = time.monotonic()
         number = signal.SIGKILL if strike.how == strikes.KILL else signal.SIGSTOP
         _signal(family, number)
         if strike.how == strikes.STOP:

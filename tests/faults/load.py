@@ -35,11 +35,11 @@ class Load:
     def tick(self, in_flight: int, wanted: str) -> None:
         """Trigger a run where fewer are in flight than there should be.
 
-        Every other run is of the mode *wanted*: new tasks, for a point early in a task's life.
+        Every third run is of the mode *wanted*: new tasks, for a point early in a task's life.
         """
         if in_flight >= self.width or time.monotonic() < self._next:
             return
-        dag_id = f"faults_{wanted}" if self.triggered % 2 else DAG_IDS[self.triggered // 2 % 2]
+        dag_id = f"faults_{wanted}" if self.triggered % 3 == 2 else DAG_IDS[self.triggered % 3]
         body = {"logical_date": None, "dag_run_id": f"{self._prefix}{self.triggered:04}"}
         if self._ask("POST", f"/dags/{dag_id}/dagRuns", body) in {200, 409}:
             self.triggered += 1

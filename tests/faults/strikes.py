@@ -50,8 +50,8 @@ _VICTIMS = {
     (CANCELLING, (DEFERRABLE,)): (TASK, WORKER, TRIGGERER, CONNECTION),
 }
 # Seconds a process stands still. A worker and a triggerer stand longer than the cluster's patience
-# with them (15 and 10 s), so that others take over their work before they come back.
-_STANDSTILL = {TASK: 6.0, WORKER: 22.0, TRIGGERER: 16.0, SCHEDULER: 15.0, API_SERVER: 8.0}
+# with them (20 and 10 s), so that others take over their work before they come back.
+_STANDSTILL = {TASK: 6.0, WORKER: 28.0, TRIGGERER: 16.0, SCHEDULER: 15.0, API_SERVER: 8.0}
 
 
 class Cell(NamedTuple):

@@ -32,7 +32,7 @@ def test_every_point_is_struck(point):
 @pytest.mark.parametrize(
     ("cell", "how"),
     [
-        (Cell(strikes.POLLING, strikes.SYNC, strikes.WORKER), 15),
+        (Cell(strikes.POLLING, strikes.SYNC, strikes.WORKER), 20),
         (Cell(strikes.POLLING, strikes.DEFERRABLE, strikes.TRIGGERER), 10),
     ],
 )
