@@ -3,8 +3,8 @@
 azure-ai-ml 1.35.2 re-sends the job-creating POST after 500, 503, 504 and up to five times after a
 lost connection (azure-sdk-for-python#31166), and writes the headers of every invoke into one
 module-level dictionary, so that a deployment name or a bearer token leaks into the next call
-(``EndpointInvokeFields.DEFAULT_HEADER``). The policy sees each request last: it lets the POST out once
-and rebuilds those headers from its own call.
+(``EndpointInvokeFields.DEFAULT_HEADER``). The policy sees each request last: it lets the POST out once,
+to no host but the cloud's (D16), and rebuilds those headers from its own call.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.clients.credentials import make_credential
 from airflow_provider_fabml.core.connections.azure_ml_connection import CUSTOM
+from airflow_provider_fabml.core.service.cloud import shown_url, trusted
 from airflow_provider_fabml.core.service.http import ARM, ML
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def make_ml_client(connection: AzureMLConnection) -> MLClient:
         workspace.subscription_id,
         workspace.resource_group,
         workspace.name,
-        custom_hook_policy=_make_guard(lambda: credential.get_token(scope).token),
+        custom_hook_policy=_make_guard(lambda: credential.get_token(scope).token, connection.cloud),
         enable_telemetry=False,
         **_cloud_keywords(connection),
     )
@@ -125,11 +126,11 @@ def _remember_deployment(operations: Any) -> None:
     operations.invoke = invoke
 
 
-def _make_guard(token: Callable[[], str]) -> Any:
+def _make_guard(token: Callable[[], str], cloud: Cloud) -> Any:
     from azure.core.exceptions import AzureError
     from azure.core.pipeline.policies import CustomHookPolicy
 
-    class AnswerLostError(AzureError):
+    class NotSentError(AzureError):
         """No subclass of ServiceRequestError, so neither the SDK's loop nor a retry policy eats it."""
 
     class Guard(CustomHookPolicy):  # type: ignore[type-arg]
@@ -144,7 +145,10 @@ def _make_guard(token: Callable[[], str]) -> Any:
                 message = (
                     f"the job-creating POST is not sent twice; last answer: {call.last_status}"
                 )
-                raise AnswerLostError(message)
+                raise NotSentError(message)
+            if not trusted(http.url, cloud, ML):
+                message = f"{shown_url(http.url)} is no host of {cloud.name}: no token was sent"
+                raise NotSentError(message)
             call.sent, call.last_status = True, 0
             http.headers["Authorization"] = f"Bearer {token()}"
             http.headers.pop(_DEPLOYMENT, None)

@@ -25,8 +25,8 @@ class AzureMLRetryPolicy(RetryPolicy):
     A job that failed for a lasting reason (an occupied output, a missing role, a scoring script that
     raises) fails the task without another job. Pre-empted nodes are tried again after 5 minutes, a quota
     that is used up after 15, throttling after the ``Retry-After`` of the answer; everything else is left to
-    the task's own ``retries`` and ``retry_delay``, whose number always holds. It fits operators, sensors,
-    and ``@task`` functions that call this provider's hooks.
+    the task's own ``retries`` and ``retry_delay``; their number always holds. It fits the operator and
+    ``@task`` functions that call this provider's hooks; sensors wait out by themselves what may pass.
 
     Airflow 3.3 asks it in the worker, with the exception itself, also when a deferred task resumes. It is
     not asked where there is no worker: a task whose process was killed, or a trigger that crashed, follows

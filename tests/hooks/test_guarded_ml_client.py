@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hooks.conftest import CONN_ID, OTHER, OTHER_SECRET, STORE, Site
+from support.foreign import foreign_host
 
 from airflow_provider_fabml.emulator import EmulatorServer
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
@@ -183,3 +185,18 @@ def test_it_asks_for_the_connections_own_audience(site: Site, connected: dict[st
     list(client.batch_endpoints.list())
     seen = site.emulator.requests.matching("GET", "/batchEndpoints")[-1]
     assert seen.authorization["aud"] == "https://management.azure.com"
+
+
+def test_a_scoring_uri_that_leads_elsewhere_gets_no_token(
+    site: Site, connected: dict[str, Any], tmp_path: Path
+) -> None:
+    """The SDK goes wherever the endpoint says; the guard does not let it."""
+    with foreign_host() as foreign:
+        bundle = foreign.bundle(tmp_path, Path(site.emulator.ca_bundle).read_text())
+        connected[CONN_ID] = site.connection(ca_bundle=bundle)
+        client = AzureMLBatchHook().get_conn()
+        site.emulator.control.add_fault(kind="foreign_scoring_uri", to=foreign.url)
+        with pytest.raises(Exception, match="no token was sent"):
+            invoke(client)
+        site.emulator.control.clear_faults()
+        assert foreign.seen == []

@@ -74,6 +74,20 @@ def no_json(connections: Connections, _scoring: Scoring) -> None:
     connections["azure_ml_default"]["extra"] = f"client_secret={WRONG_SECRET}"
 
 
+def without(name: str) -> Any:
+    """Airflow does not know this connection."""
+    return lambda connections, _scoring: connections.pop(name)
+
+
+def storage_by_token(connections: Connections, scoring: Scoring) -> None:
+    """Storage by an identity, whose issuer is the emulator."""
+    azure_ml = connections["azure_ml_default"]
+    storage(login=azure_ml["login"], password=azure_ml["password"])(connections, scoring)
+    made = connections["onelake_default"]["extra"]
+    made |= {name: azure_ml["extra"][name] for name in ("tenant_id", "authority_host", "ca_bundle")}
+    made["auth"] = "service_principal"
+
+
 ENDPOINT, POST, JOB = r"/batchEndpoints/[^/]+$", r"/endpoints/[^/]+/jobs$", r"/jobs/[^/]+$"
 ML_ROLE = "AzureML Data Scientist"
 
@@ -166,6 +180,19 @@ REFUSALS = (
         ("workspace_name", "missing"),
         connections=azure(workspace_name=None),
     ),
+    Row(
+        "connection that is not defined",
+        FAILED,
+        ("connection 'azure_ml_default' is not defined", "create it"),
+        connections=without("azure_ml_default"),
+    ),
+    Row(
+        "storage connection that is not defined",
+        FAILED,
+        ("connection 'onelake_default' is not defined",),
+        WITH_STORAGE,
+        connections=without("onelake_default"),
+    ),
     Row("connection that is no JSON", FAILED, ("no JSON",), connections=no_json),
     Row(
         "container missing",
@@ -216,6 +243,15 @@ PASSING = (
         RETRY,
         ("no token",),
         faults=(on("POST", "/oauth2/", status=503, times=50),),
+        once=True,
+    ),
+    Row(
+        "issuer is busy with storage's token",
+        RETRY,
+        ("token issuer answered with an error (HTTP 503)",),
+        WITH_STORAGE,
+        connections=storage_by_token,
+        faults=(on("POST", "/oauth2/", status=503, skip=1, times=50),),
         once=True,
     ),
     Row(

@@ -8,10 +8,10 @@ import re
 import traceback
 import uuid
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 from operators.error_rows import FAILED, ROWS, SECRETS, SUCCESS, Row
 from support.scoring import Scoring
 from support.task_runner import TaskOutcome, run_to_end
@@ -19,6 +19,7 @@ from support.task_runner import TaskOutcome, run_to_end
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.emulator import EmulatorServer, load_workspace
 from airflow_provider_fabml.emulator.workspace import Endpoint, Principal
+from airflow_provider_fabml.hooks.airflow_errors import AzureTransientError
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ class Score(AzureMLInvokeBatchEndpointOperator):
     """The operator, less patient: no scheduler to race, and a window that suits a local service."""
 
     first_wait = 0.1
-
-    def _plan(self, *args: Any) -> Any:
-        return super()._plan(*args)._replace(settle_window=timedelta(seconds=1))
+    settle_window = timedelta(seconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +134,7 @@ def test_each_failure_ends_as_it_must_in_both_modes(
     if row.ends == SUCCESS:
         return
     assert len(set(ends)) == 1
-    wanted = AirflowFailException if row.ends == FAILED else AirflowException
+    wanted = AirflowFailException if row.ends == FAILED else AzureTransientError
     assert type(done.error) is wanted
 
 
