@@ -57,6 +57,18 @@ QUICK = {
 }  # fmt: skip
 
 
+# Airflow imports this file when it starts. A worker that knows the Azure libraries before it forks
+# saves each task process a second of importing them: on two cores that is half of all the work.
+PRELOAD = """
+import sys
+
+if "celery" in sys.argv:
+    import azure.identity, azure.identity.aio, azure.storage.blob, azure.storage.blob.aio
+    import airflow_provider_fabml.clients.batch_endpoint
+    import airflow_provider_fabml.clients.data_checks
+"""
+
+
 class Cluster:
     """Airflow's processes; those that end are started again by :meth:`revive`."""
 
@@ -75,6 +87,8 @@ class Cluster:
         """Write the login and make the metadata database."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(passwords_file(self.home), json.dumps({USER: self.secrets.password}))
+        (self.home / "config").mkdir(exist_ok=True)
+        (self.home / "config" / "airflow_local_settings.py").write_text(PRELOAD)
         done = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
             check=False, env=self.environment, capture_output=True, text=True, timeout=180,
