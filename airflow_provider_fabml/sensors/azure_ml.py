@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import PokeReturnValue
+from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.core.errors import TransientError
+from airflow_provider_fabml.core.errors import PermanentError, TransientError
 from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY, JobHandle, is_terminal
 from airflow_provider_fabml.core.jobs.job_reference import check_job, handle_of, told_by
+from airflow_provider_fabml.core.jobs.watch import Refusals, Refused
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
+
+
+REFUSALS_KEY = "fabml_refusals"
 
 
 class AzureMLBatchJobSensor(UniformSensor):
@@ -46,7 +51,7 @@ class AzureMLBatchJobSensor(UniformSensor):
     operator_extra_links = (AzureMLStudioJobLink(),)
     ui_color = "#e3eefb"
     _seen: JobHandle | None = None
-    _shown = False
+    _shown = _forgiven = False
 
     def __init__(
         self,
@@ -68,9 +73,12 @@ class AzureMLBatchJobSensor(UniformSensor):
         with airflow_errors(job_is_final=True), self.connected_client() as client:
             try:
                 view = client.get_job(handle.job_name)
-            except TransientError as error:
+            except (TransientError, PermanentError) as error:
+                if isinstance(error, PermanentError):
+                    self._count(context, error)
                 self.note(str(error))
                 return False
+            self._forgive(context)
             self._seen = told_by(handle, view)
             self._show(context, self._seen)
             if not is_terminal(view.status):
@@ -115,6 +123,26 @@ class AzureMLBatchJobSensor(UniformSensor):
 
         with data_checks(self.storage_conn_id, client) as checks:
             return result_of(handle, client, checks)
+
+    def _count(self, context: Context, error: PermanentError) -> None:
+        """Raises the error unless the job was seen before and refusals have not lasted (see ``watch``).
+
+        They are counted in the task state store: in reschedule mode each look is another process.
+        """
+        stored = context["task_state_store"].get(REFUSALS_KEY, default=None)
+        if not isinstance(stored, dict):
+            raise error
+        refusals = Refusals.from_json(stored).and_one(utcnow())
+        if refusals.too_many(utcnow()):
+            raise PermanentError(Refused("", str(error)).what)
+        self._forgiven = False
+        context["task_state_store"].set(REFUSALS_KEY, refusals.to_json())
+
+    def _forgive(self, context: Context) -> None:
+        """The job was seen: refusals before it count no more."""
+        if not self._forgiven:
+            context["task_state_store"].set(REFUSALS_KEY, Refusals().to_json())
+            self._forgiven = True
 
     def _show(self, context: Context, handle: JobHandle) -> None:
         """Give the studio link its XCom, once a process."""

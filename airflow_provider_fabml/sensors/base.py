@@ -119,10 +119,20 @@ class UniformSensor(BaseSensorOperator):
         try:
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            reason = "the triggerer did not report before the deadline"
-            self._end(AirflowSensorTimeout(self.timeout_text(reason)))
+            return self._last_poke(context)
         except (AirflowSensorTimeout, AirflowFailException) as error:
             self._end(error)
+
+    def _last_poke(self, context: Context) -> Any:
+        """The framework's timeout passed and no triggerer reported: look once more, then give up."""
+        try:
+            with airflow_errors(), self.connected_client():
+                found = self.poke(context)
+        except AirflowFailException as error:
+            self._end(error)
+        if not found:
+            self._end(AirflowSensorTimeout(self.timeout_text(self._reason)))
+        return getattr(found, "xcom_value", None)
 
     def note(self, reason: str) -> None:
         """Keep why it is not ready for the timeout's text, and log it when it is new."""

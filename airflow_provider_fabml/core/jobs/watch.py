@@ -16,6 +16,8 @@ from airflow_provider_fabml.core.jobs.job import is_terminal
 from airflow_provider_fabml.core.jobs.polling import Pace, next_wait
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_fabml.core.errors import FabmlError
 
 # A 401, 403 or 404 amid the looks at a job that was started may pass: a role that is being assigned, a
@@ -96,6 +98,16 @@ class Refusals(NamedTuple):
     def and_one(self, now: datetime) -> Refusals:
         """One more."""
         return Refusals(self.number + 1, self.since or now)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, for a wait that is spread over processes."""
+        return {"number": self.number, "since": self.since.isoformat() if self.since else None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Refusals:
+        """The refusals in a dictionary of ``to_json``."""
+        since = value["since"]
+        return cls(value["number"], datetime.fromisoformat(since) if since else None)
 
     def too_many(self, now: datetime) -> bool:
         """Whether they are no passing trouble."""
