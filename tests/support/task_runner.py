@@ -209,6 +209,7 @@ def run_task(
     next_kwargs: dict[str, Any] | None = None,
     reschedules: int = 0,
     start_date: datetime = _STARTED,
+    clear_number: int = 0,
     supervisor: Supervisor | None = None,
 ) -> TaskOutcome:
     """Run one phase of a task: from the start, or from `next_method` after a deferral.
@@ -216,6 +217,7 @@ def run_task(
     :param connections: ``{conn_id: {"conn_type": ..., "host": ..., "extra": {...}}}``.
     :param state_store: the task state store, changed in place; share it between tries.
     :param next_kwargs: plain values, e.g. ``{"event": {...}}``.
+    :param clear_number: how often tasks of the DAG run were cleared.
     :param supervisor: keeps XComs over phases; a new one if absent.
     """
     from airflow.sdk.execution_time.task_runner import run
@@ -236,6 +238,7 @@ def run_task(
             next_kwargs=serialize(next_kwargs) if next_kwargs is not None else None,
             reschedules=reschedules,
             start_date=start_date,
+            clear_number=clear_number,
         )
         state, message, error = run(ti, ti.get_template_context(), structlog.get_logger())
     return TaskOutcome(
@@ -263,6 +266,7 @@ def make_task_instance(
     next_kwargs: Any,
     reschedules: int,
     start_date: datetime,
+    clear_number: int = 0,
 ) -> Any:
     """Make the runtime task instance that the task runner gets from the API server."""
     from airflow.sdk import DAG
@@ -290,6 +294,7 @@ def make_task_instance(
         run_type=DagRunType.MANUAL,
         state=DagRunState.RUNNING,
         consumed_asset_events=[],
+        clear_number=clear_number,
         partition_key=partition_key,
         partition_date=None,
     )

@@ -64,7 +64,7 @@ _REQUESTS = (
 )
 _STORAGE = "storage"
 _READS = {name for _, _, name in _REQUESTS if not name.startswith("POST")} | {_STORAGE}
-_READS |= {name for name in ("GetConnection", "GetTaskStateStore", "GetTaskStates", "GetXCom")}
+_READS |= {"GetConnection", "GetTaskStateStore", "GetTaskStates", "GetXCom"}
 _HANDED_ON = ("azure_ml_job", "return_value")
 
 

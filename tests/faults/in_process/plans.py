@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from faults.in_process.effects import Moment
 
+# Longer than anything here takes between an intent and a look-up, short enough to wait for.
+SETTLE = 1.5
+
 
 class Kill(NamedTuple):
-    """Die at the effect number ``gap`` (from 1) after the last kill, as close to ``moment`` as it allows."""
+    """Die at the effect number ``gap`` (from 1) after the last kill, as close to ``moment`` as it allows.
+
+    With an ``aim`` (``worker:POST job``) only such effects count.
+    """
 
     gap: int
     moment: Moment
+    aim: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.aim or 'effect'}#{self.gap} {self.moment}"
 
 
 @dataclass(frozen=True)
 class Plan:
     """One task instance's fate."""
 
-    seed: int
+    name: str
+    """What replays it."""
     deferrable: bool
     kind: str = "model"
     switches: dict[str, Any] = field(default_factory=dict)
@@ -31,7 +43,9 @@ class Plan:
     """Whether the old trigger's ``on_kill`` comes after the next try's execute (as seen in Airflow)."""
     retries: int = 0
     edited_retries: int | None = None
-    """What ``retries`` is in the DAG file from the second try on."""
+    """What ``retries`` is in the DAG file once it was edited."""
+    edited_at: int = 2
+    """The try before which the DAG file was edited."""
     failures: int = 0
     """How many jobs end Failed before one completes."""
     looks: int = 2
@@ -39,6 +53,20 @@ class Plan:
     strangers: int = 0
     """Jobs that other people start between a kill and the next try."""
     map_index: int = -1
+    other_inputs: bool = False
+    """Whether the mapping gives this index other inputs from the second try on."""
+    others_cleared: bool = False
+    """Whether other tasks of the run are cleared between tries."""
+    months_later: bool = False
+    """Whether a Clear comes two months after."""
+    faults: int = 0
+    """Seed of the service's own faults; 0 for none."""
+    settle: float = SETTLE
+    """Seconds that a look-up waits for a job to be listed."""
+    late: bool = False
+    """Whether a request on its way arrives only after every look-up."""
+    exact: bool = False
+    """Whether each kill has to happen; where an aim is drawn, its effect may never come."""
 
     @property
     def has_marks(self) -> bool:
@@ -53,16 +81,18 @@ POSITIONS: dict[str, tuple[Any, ...]] = {
     "stores_tags": (True, False),
     "keeps_output_uri": ("yes", "no", "long_form"),
     "output_exists": ("fail", "stale"),
-    "list_order": ("newest_first", "oldest_first"),
+    "list_order": ("newest_first", "oldest_first", "random"),
+    "listed_after_seconds": (0, 0.7),
     "page_size": (30, 2),
     "vintage": ("2023-04", "2023-03", "2022-12"),
     "kind": ("model", "pipeline"),
 }
 
 
-def covering_rows(positions: dict[str, tuple[Any, ...]], seed: int = 0) -> list[dict[str, Any]]:
+@functools.cache
+def covering_rows() -> tuple[dict[str, Any], ...]:
     """Rows in which every two positions of two switches meet at least once (greedy)."""
-    draw = random.Random(seed)
+    draw, positions = random.Random(0), POSITIONS  # noqa: S311 - no secret
     names = list(positions)
     missing = {
         ((a, i), (b, j))
@@ -80,27 +110,38 @@ def covering_rows(positions: dict[str, tuple[Any, ...]], seed: int = 0) -> list[
         if gain := missing & _pairs(best, names):
             missing -= gain
             rows.append({name: positions[name][index] for name, index in best.items()})
-    return rows
+    return tuple(rows)
 
 
 def _pairs(row: dict[str, int], names: list[str]) -> set[tuple[tuple[str, int], tuple[str, int]]]:
     return {((a, row[a]), (b, row[b])) for n, a in enumerate(names) for b in names[n + 1 :]}
 
 
-def draw_plan(seed: int, row: dict[str, Any]) -> Plan:
+_AIMS = (
+    "worker:store intent", "worker:POST job", "worker:POST job", "worker:POST job", "worker:store handle",
+    "worker:list jobs", "worker:DeferTask", "trigger:GET job", "trigger:event", "worker:POST cancel",
+    "kill hook:POST cancel", "resumed:storage", "worker:storage",
+)  # fmt: skip
+
+
+def _draw_kill(draw: random.Random) -> Kill:
+    moment = draw.choice(list(Moment))
+    if draw.random() < 0.5:
+        return Kill(draw.randint(1, 30), moment)
+    return Kill(1, moment, draw.choice(_AIMS))
+
+
+def draw_plan(seed: int) -> Plan:
     """A plan with several kills at random points; the same for the same seed."""
-    draw = random.Random(seed)
-    switches = {name: value for name, value in row.items() if name != "kind"}
-    kills = tuple(
-        Kill(draw.randint(1, 45), draw.choice(list(Moment)))
-        for _ in range(draw.choice((1, 1, 2, 3, 4)))
-    )
+    draw = random.Random(seed)  # noqa: S311 - to be repeated, no secret
+    row = draw.choice(covering_rows())
+    kills = tuple(_draw_kill(draw) for _ in range(draw.choice((1, 1, 2, 3, 4))))
     failures = draw.choice((0, 0, 0, 1))
     return Plan(
-        seed=seed,
+        name=f"seed/{seed}",
         deferrable=draw.random() < 0.5,
         kind=row["kind"],
-        switches=switches,
+        switches=switches_of(row),
         kills=kills,
         clears=draw.choice(((), (), ("finished",), ("waiting",), ("waiting", "finished"))),
         hook_late=draw.random() < 0.5,
@@ -110,4 +151,13 @@ def draw_plan(seed: int, row: dict[str, Any]) -> Plan:
         looks=draw.randint(1, 4),
         strangers=draw.choice((0, 0, 1, 3)),
         map_index=draw.choice((-1, -1, 0, 5)),
+        other_inputs=draw.random() < 0.2,
+        others_cleared=draw.random() < 0.2,
+        months_later=draw.random() < 0.2,
+        faults=seed + 1 if draw.random() < 0.3 else 0,
     )
+
+
+def switches_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The emulator's switches in a row of positions."""
+    return {name: value for name, value in row.items() if name != "kind"}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
+import sys
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from faults.in_process.task_process import KillHook, Wait, Work
 
 _PRELOADED = (
+    "__main__",
     "faults.in_process.task_process",
     "support.operators",
     "airflow.sdk.execution_time.task_runner",
@@ -40,6 +44,14 @@ def _server() -> ForkServerContext:
     """A clean, single-threaded process with everything imported: a fork of it costs 10 ms."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
+    before = dict(os.environ)
+    # Python 3.11 does not hand sys.path to this process, and puts the current folder first.
+    os.environ.update(PYTHONPATH=os.pathsep.join(sys.path), PYTHONSAFEPATH="1")
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
     return context
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import uuid
 from collections import Counter
@@ -20,8 +21,22 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.local.azurite import Azurite
 
-ROWS = 3
 _OVER = {"Completed", "Failed", "Canceled"}
+# All that the emulator has, but for what lasts longer than the settle window here.
+_KINDS: list[Any] = [
+    *(
+        "lost_answer",
+        "reset_before",
+        "reset_after",
+        "500_before",
+        "503_after",
+        "429",
+        "not_responding",
+    ),
+    *("truncated_json", "truncated_connection", "unknown_state"),
+    {"kind": "slow", "delay": 0.3},
+    {"kind": "stale_list", "stale": 0.5},
+]
 # The answer that a killed process will never read is held back this long.
 _HELD_BACK = 3.0
 
@@ -33,9 +48,11 @@ class World:
         self.scoring = Scoring(emulator, azurite)
         self.control = emulator.control
         self.url = emulator.url
-        self.folder = self.scoring.upload(files=1, rows=ROWS)
+        self.folder = self.scoring.upload(files=1, rows=3)
+        self.other_folder = self.scoring.upload(files=1, rows=2)
+        self.rows = {self.folder: 3, self.other_folder: 2}
         self._looks: Counter[str] = Counter()
-        self._on_their_way: list[Sending] = []
+        self._on_their_way: list[tuple[float, Sending]] = []
 
     def jobs_of(self, run_id: str) -> list[dict[str, Any]]:
         """The truth about the jobs that write below this run's folder, oldest first."""
@@ -63,25 +80,26 @@ class World:
 
         start_job(self.scoring)
 
+    def start_faults(self, seed: int) -> None:
+        """The service answers one request in ten wrongly, from a seed."""
+        self.control.start_faults(seed=seed, rate=0.1, kinds=_KINDS)
+
     def post_later(self, sending: Sending) -> None:
         """Keep a request that left its process and has not arrived."""
-        self._on_their_way.append(sending)
+        self._on_their_way.append((time.monotonic(), sending))
 
-    def deliver(self) -> None:
-        """Everything on its way arrives; nobody reads the answers."""
-        while self._on_their_way:
-            late = self._on_their_way.pop()
-            requests.post(
-                late.url,
-                data=late.body,
-                headers=late.headers,
-                verify=False,
-                timeout=60,  # noqa: S501 - loopback
-            )
+    def deliver(self, older_than: float = 0) -> None:
+        """What left ``older_than`` seconds ago arrives; nobody reads the answers."""
+        while self._on_their_way and time.monotonic() - self._on_their_way[0][0] >= older_than:
+            _, late = self._on_their_way.pop(0)
+            roots = str(self.scoring.emulator.ca_bundle)
+            requests.post(late.url, data=late.body, headers=late.headers, verify=roots, timeout=60)
 
     def hold_back_the_answer(self, path: str) -> None:
         """The answer to the next POST comes too late for a process that is killed meanwhile."""
-        self.control.add_fault(method="POST", path=path, delay=_HELD_BACK, when="after")
+        self.control.add_fault(
+            method="POST", path=f"^{re.escape(path)}$", delay=_HELD_BACK, when="after"
+        )
 
     def wait_until_done(self, timeout: float = 20) -> None:
         """Wait until the POST whose answer is held back was worked through."""
@@ -117,6 +135,19 @@ def world(azurite: Azurite, switches: Mapping[str, Any]) -> Iterator[World]:
     """A world of its own."""
     with EmulatorServer(storage=azurite, clock="manual", switches=dict(switches)) as emulator:
         yield World(emulator, azurite)
+
+
+@contextlib.contextmanager
+def storage() -> Iterator[Azurite]:
+    """A storage server with the container that datastore and shortcut show."""
+    from azure.storage.blob import BlobServiceClient
+
+    from airflow_provider_fabml.local.azurite import Azurite
+
+    with Azurite() as azurite:
+        with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
+            client.create_container("trusted")
+        yield azurite
 
 
 def new_run_id() -> str:
