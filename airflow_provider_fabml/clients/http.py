@@ -16,7 +16,11 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_provider_fabml import __version__
-from airflow_provider_fabml.clients.transport_errors import translate, translate_token_error
+from airflow_provider_fabml.clients.transport_errors import (
+    readable_token,
+    translate,
+    translate_token_error,
+)
 from airflow_provider_fabml.core.errors import NotSentError
 from airflow_provider_fabml.core.service.challenge import claims_of
 from airflow_provider_fabml.core.service.cloud import Cloud, token_url
@@ -121,7 +125,8 @@ def _token_errors() -> Iterator[None]:
     from azure.core.exceptions import AzureError
 
     try:
-        yield
+        with readable_token():
+            yield
     except AzureError as error:
         raise translate_token_error(error) from error
 

@@ -18,6 +18,7 @@ from airflow_provider_fabml.clients.storage_common import (
     translated,
     whole_size,
 )
+from airflow_provider_fabml.clients.transport_errors import readable_token
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.probe import (
     PAGE_SIZE,
@@ -168,7 +169,8 @@ class StorageClient:
                 spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
             )
             # Inside a request the SDK would repeat a refused identity as if it could pass.
-            self._identity.get_token(STORAGE_SCOPE)
+            with readable_token():
+                self._identity.get_token(STORAGE_SCOPE)
         return self._identity
 
     def _blob(self, location: Location, path: str | None = None) -> Any:

@@ -15,6 +15,7 @@ from airflow_provider_fabml.clients.storage_common import (
     to_blob,
     translated,
 )
+from airflow_provider_fabml.clients.transport_errors import readable_token
 from airflow_provider_fabml.core.storage.probe import (
     Answer,
     HeadBlob,
@@ -114,7 +115,8 @@ class AsyncStorageClient:
             self._identity = make_async_credential(
                 spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
             )
-            await self._identity.get_token(STORAGE_SCOPE)
+            with readable_token():
+                await self._identity.get_token(STORAGE_SCOPE)
 
     async def _answer(self, location: Location, request: Request) -> Answer:
         check_destination(self._settings, location)

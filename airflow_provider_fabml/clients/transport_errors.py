@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_fabml.core.errors import (
@@ -29,6 +30,9 @@ _NEVER_CONNECTED = frozenset(
 
 _OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>:? ?")
 _MSAL_STATUS = re.compile(r"HTTP Error: (\d{3})\b")  # msal 1.34 throttled_http_client
+# "Microsoft Entra authentication and authorization error codes": retryable server error, request budget,
+# directory unavailable, tenant throttled. azure-identity 1.27 keeps no status of answers with a JSON body.
+_BUSY = re.compile(r"AADSTS(?:90006|90024|90033|90055)\b|temporarily_unavailable")
 _UNSENT = "no token from Microsoft Entra ID"
 
 
@@ -65,11 +69,25 @@ def translate_token_error(error: AzureError) -> FabmlError:
     )
 
 
+@contextmanager
+def readable_token() -> Iterator[None]:
+    """Inside this block an answer that is no JSON of the issuer's, a proxy's page say, is none.
+
+    azure-identity 1.27 stumbles over it with an error of Python's own.
+    """
+    try:
+        yield
+    except (TypeError, KeyError, ValueError) as error:
+        raise NotSentError(f"{_UNSENT}: its answer cannot be read ({error!r})") from error
+
+
 def issuer_status(error: BaseException) -> int | None:
-    """The issuer's HTTP status; msal tells it in the text of an error only."""
+    """The issuer's HTTP status; msal tells it in the text of an error only, or not at all (429)."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     told = _MSAL_STATUS.search(str(error))
-    return int(told.group(1)) if told else status
+    if told:
+        return int(told.group(1))
+    return 429 if status is None and _BUSY.search(str(error)) else status
 
 
 def asked_delay(error: object) -> float | None:

@@ -198,3 +198,13 @@ def test_a_claims_challenge_never_sends_a_command_again(emulator, send):
     answers: list[Response] = []
     assert count(emulator, lambda: answers.append(send(command(emulator)))) == 1
     assert answers[0].status == 401
+
+
+@pytest.mark.parametrize("status", [403, 502])
+def test_a_page_instead_of_a_token_passes(emulator: EmulatorServer, send: Any, status: int) -> None:
+    """A proxy's sign-in page in the issuer's place: nothing was sent, and a later try may work."""
+    fault = {"method": "POST", "path": "/oauth2/", "status": status, "body": "<html>"}
+    emulator.control.add_fault(**fault, times=99)
+    with pytest.raises(FabmlError, match="no token") as caught:
+        send(command(emulator))
+    assert not isinstance(caught.value, AnswerLostError)

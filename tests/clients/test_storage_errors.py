@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from azure.core import exceptions as azure
 
+from airflow_provider_fabml.clients.storage import StorageClient
+from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.clients.storage_errors import storage_error
+from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
 from airflow_provider_fabml.core.retry_advice import LONGEST_DELAY
 from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.readiness import Rules
 
 PLACE = Location("lake", "c", "d", "https://lake.blob.core.windows.net")
+# Entra's own shape of an error, with its code of a tenant that is throttled.
+BUSY = '{"error": "temporarily_unavailable", "error_description": "AADSTS90055: too many requests"}'
 SENT = "Fri, 31 Dec 1999 23:59:00 GMT"
 
 
@@ -64,3 +71,31 @@ def test_the_delay_that_storage_asks_for_is_told(
     """Seconds or a date, bounded."""
     made = translated(azure.HttpResponseError("busy", response=Answer(503, **headers)))
     assert (type(made), made.retry_after) == (TransientError, seconds)
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_real_issuer_that_is_busy_passes(cloud: Any, status: int) -> None:
+    """The emulator's issuer answers so, and both storage clients leave it to the caller to wait."""
+    settings = parse_storage_connection(
+        host=cloud.place.endpoint,
+        password=cloud.secret,
+        extra={**cloud.fields, "auth": "service_principal"},
+        field="test",
+    )
+
+    async def look() -> Any:
+        async with AsyncStorageClient(settings, retry_total=0) as client:
+            return await client.probe(cloud.place, Rules())
+
+    def look_here() -> Any:
+        with StorageClient(settings, retry_total=0) as client:
+            return client.probe(cloud.place, Rules())
+
+    for act in (look_here, lambda: asyncio.run(look())):
+        fault = {"method": "POST", "path": "/oauth2/", "status": status, "times": 50}
+        cloud.emulator.control.add_fault(**fault, retry_after="0", body=BUSY)
+        with pytest.raises(TransientError, match=r"token issuer|no token"):
+            act()
+        cloud.emulator.control.clear_faults()
+    assert look_here().count == 1

@@ -79,15 +79,6 @@ def without(name: str) -> Any:
     return lambda connections, _scoring: connections.pop(name)
 
 
-def storage_by_token(connections: Connections, scoring: Scoring) -> None:
-    """Storage by an identity, whose issuer is the emulator."""
-    azure_ml = connections["azure_ml_default"]
-    storage(login=azure_ml["login"], password=azure_ml["password"])(connections, scoring)
-    made = connections["onelake_default"]["extra"]
-    made |= {name: azure_ml["extra"][name] for name in ("tenant_id", "authority_host", "ca_bundle")}
-    made["auth"] = "service_principal"
-
-
 ENDPOINT, POST, JOB = r"/batchEndpoints/[^/]+$", r"/endpoints/[^/]+/jobs$", r"/jobs/[^/]+$"
 ML_ROLE = "AzureML Data Scientist"
 
@@ -243,15 +234,6 @@ PASSING = (
         RETRY,
         ("no token",),
         faults=(on("POST", "/oauth2/", status=503, times=50),),
-        once=True,
-    ),
-    Row(
-        "issuer is busy with storage's token",
-        RETRY,
-        ("token issuer answered with an error (HTTP 503)",),
-        WITH_STORAGE,
-        connections=storage_by_token,
-        faults=(on("POST", "/oauth2/", status=503, skip=1, times=50),),
         once=True,
     ),
     Row(
