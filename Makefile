@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node demo up down status clean test test-lowest test-faults bench pictures lint format lock
+.PHONY: help setup node demo up down status clean test test-lowest test-faults test-faults-quick bench pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-faults: setup node ## kill, stop and cut a distributed Airflow under load (
 	  [ "$$(id -u)" = 0 ] || { echo 'PostgreSQL or Redis is missing. Remedy: apt-get install postgresql redis-server'; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql redis-server >/dev/null; }
 	@$(BIN)/pytest -q -s -p no:cacheprovider tests/faults/scenarios.py tests/faults/distributed.py
+
+test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null
 
 bench: setup ## time what is claimed to be cheap
 	@$(BIN)/pytest -q -s tests/benchmarks/import_budget.py

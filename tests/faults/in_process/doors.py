@@ -99,6 +99,8 @@ class Doors:
             self.world.deliver(older_than=self.plan.settle / 2)
         if moment is Moment.ON_ITS_WAY:
             self.world.post_later(sending)
+            if self.plan.listed_late:  # that is late enough: both together outlast the window
+                self.world.deliver()
             raise KilledError
         if moment is Moment.UNANSWERED:
             self.world.hold_back_the_answer(path)

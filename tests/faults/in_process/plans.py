@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from faults.in_process.effects import Moment
 
 # Longer than anything here takes between an intent and a look-up, short enough to wait for.
-SETTLE = 1.5
+SETTLE = 3.0
 
 
 class Kill(NamedTuple):
@@ -69,10 +69,15 @@ class Plan:
     """Whether each kill has to happen; where an aim is drawn, its effect may never come."""
 
     @property
-    def has_marks(self) -> bool:
-        """Whether the service keeps anything that tells our job from others."""
+    def tellable(self) -> bool:
+        """Whether our job can be told from others: by its URI, or by its tag where all have one."""
         uri = self.switches.get("keeps_output_uri", "yes") != "no"
-        return uri or bool(self.switches.get("stores_tags", True))
+        return uri or (bool(self.switches.get("stores_tags", True)) and not self.strangers)
+
+    @property
+    def listed_late(self) -> bool:
+        """Whether lists show a new job only after a while."""
+        return bool(self.switches.get("listed_after_seconds"))
 
 
 POSITIONS: dict[str, tuple[Any, ...]] = {
@@ -137,6 +142,7 @@ def draw_plan(seed: int) -> Plan:
     row = draw.choice(covering_rows())
     kills = tuple(_draw_kill(draw) for _ in range(draw.choice((1, 1, 2, 3, 4))))
     failures = draw.choice((0, 0, 0, 1))
+    faults = seed + 1 if draw.random() < 0.3 else 0
     return Plan(
         name=f"seed/{seed}",
         deferrable=draw.random() < 0.5,
@@ -149,12 +155,12 @@ def draw_plan(seed: int) -> Plan:
         edited_retries=draw.choice((None, None, len(kills) + failures + 3)),
         failures=failures,
         looks=draw.randint(1, 4),
-        strangers=draw.choice((0, 0, 1, 3)),
+        strangers=0 if faults else draw.choice((0, 0, 1, 3)),
         map_index=draw.choice((-1, -1, 0, 5)),
         other_inputs=draw.random() < 0.2,
         others_cleared=draw.random() < 0.2,
         months_later=draw.random() < 0.2,
-        faults=seed + 1 if draw.random() < 0.3 else 0,
+        faults=faults,
     )
 
 

@@ -57,7 +57,7 @@ def _places(job: dict[str, Any]) -> list[str]:
 
 def _left_running(plan: Plan, jobs: list[dict[str, Any]], story: Story) -> list[str]:
     """A job of an earlier epoch is cancelled when the next one begins, unless nobody can know it."""
-    if not plan.has_marks:
+    if not plan.tellable:
         return []
     return [
         f"job {job['name']} of an earlier attempt is still {job['state']}"
@@ -98,7 +98,7 @@ def _unclear_error(
     plan: Plan, jobs: list[dict[str, Any]], story: Story, epoch: int, text: str
 ) -> list[str]:
     """An error that asks a person has to name endpoint, time, input and every candidate."""
-    if plan.has_marks:
+    if plan.tellable:
         return [f"undecided although the service keeps marks: {text[-600:]}"]
     endpoint = "heart-pipeline" if plan.kind == "pipeline" else "heart-classifier"
     intended_at = [intent.at for intent in story.intents.values() if intent.epoch == epoch][-1]
