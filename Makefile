@@ -61,6 +61,10 @@ test-faults: setup node ## kill, stop and cut a distributed Airflow under load (
 test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null
 
+test-soak: setup node ## 2,000 invocations under faulty answers, then three clients side by side (~20 minutes)
+	@$(BIN)/python tests/faults/soak/soak.py
+	@$(BIN)/python tests/faults/soak/side_by_side.py
+
 bench: setup ## time what is claimed to be cheap
 	@$(BIN)/pytest -q -s tests/benchmarks/import_budget.py
 

@@ -7,8 +7,6 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgiref.sync import sync_to_async
-
 from airflow_provider_fabml.core.errors import FabmlError, TransientError
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish, fate_in_triggerer
 from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY
@@ -16,7 +14,7 @@ from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.task_state import task_state
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
@@ -92,7 +90,14 @@ async def wake_airflow(task_instance: Any) -> None:
     """
     if next(_FIRST, False):
         with contextlib.suppress(Exception):
-            await sync_to_async(task_state)(task_instance)
+            await _aside(task_state, task_instance)
+
+
+async def _aside(question: Callable[[Any], Any], task_instance: Any) -> Any:
+    """Ask Airflow without holding up the triggerer's loop; imported late, for a DAG file needs none."""
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(question)(task_instance)
 
 
 async def _fate(waiting: Waiting) -> Fate:
@@ -119,10 +124,10 @@ async def _ask(waiting: Waiting) -> Fate:
 
 
 async def _ask_once(waiting: Waiting) -> Fate:
-    state = await sync_to_async(task_state)(waiting.task_instance)
+    state = await _aside(task_state, waiting.task_instance)
     newest = True
     if state == "deferred":
-        shown = await sync_to_async(_job)(waiting.task_instance)
+        shown = await _aside(_job, waiting.task_instance)
         newest = isinstance(shown, dict) and shown.get("job_name") == waiting.job_name
     late = waiting.deadline is not None and datetime.now(UTC) >= waiting.deadline
     return fate_in_triggerer(state, newest=newest, late=late, wish=waiting.wish)
