@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node demo up down status clean test test-lowest test-faults test-faults-quick bench pictures lint format lock
+.PHONY: help setup node demo up down status clean test test-lowest test-faults test-faults-quick test-soak bench pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
