@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node demo up down status clean test test-lowest test-faults test-faults-quick test-soak bench pictures lint format lock
+.PHONY: help setup node servers demo up down status clean test test-lowest test-cancels test-faults test-faults-quick test-soak bench pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +52,15 @@ test-lowest: setup node ## run the tests that need no running Airflow against th
 	@$(BIN)/uv pip install --quiet --python .local/lowest/bin/python --no-deps --editable .
 	@.local/lowest/bin/pytest -q -m 'not system' tests/core tests/clients tests/hooks tests/operators tests/sensors
 
-test-faults: setup node ## kill, stop and cut a distributed Airflow under load (PostgreSQL, Celery; ~25 minutes)
+servers: # PostgreSQL and Redis, which a distributed Airflow needs
 	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] || { echo 'PostgreSQL or Redis is missing. Remedy: apt-get install postgresql redis-server'; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql redis-server >/dev/null; }
+
+test-cancels: setup node servers ## end and disturb waiting tasks in every way on a real Airflow (PostgreSQL; ~8 minutes)
+	@$(BIN)/pytest -q -s -p no:cacheprovider tests/system/cancels/matrix.py
+
+test-faults: setup node servers ## kill, stop and cut a distributed Airflow under load (PostgreSQL, Celery; ~25 minutes)
 	@$(BIN)/pytest -q -s -p no:cacheprovider tests/faults/scenarios.py tests/faults/distributed.py
 
 test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.sdk.timezone import utcnow
 
 from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, OutputNotUsableError
-from airflow_provider_fabml.core.jobs.ending import Wish
+from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
 from airflow_provider_fabml.core.jobs.known import Limits
 from airflow_provider_fabml.core.jobs.polling import Pace
@@ -75,8 +75,8 @@ class ScoringRun:
         traceback: TracebackType | None,
     ) -> None:
         with self._stack:
-            if isinstance(error, TaskEndedError) and error.cancel:
-                self._ended_by_a_person()
+            if isinstance(error, TaskEndedError):
+                self._settle(error.fate)
 
     def submit(self, invocation: Invocation) -> Submitted:
         """The job of this attempt, told to others before anything else can go wrong."""
@@ -199,14 +199,15 @@ class ScoringRun:
         wish = Wish(task.cancel_on_kill, task.on_clear, task.on_timeout)
         self._sleeper.sleep(seconds, lambda: fate_of(ti, wish))
 
-    def _ended_by_a_person(self) -> None:
+    def _settle(self, fate: Fate) -> None:
         """Cancel first: Airflow kills the process in seconds, and a deleted run has no memory."""
         from airflow_provider_fabml.clients.completion import cancelled
 
         handle = self._known_job()
-        if handle is not None:
+        if fate is Fate.CANCEL and handle is not None:
             log.info("Job %s: %s", handle.job_name, cancelled(handle, self._client))
-        self._memory.spend()
+        if fate in {Fate.CANCEL, Fate.FORGET}:
+            self._memory.spend()
 
     def _known_job(self) -> JobHandle | None:
         if self._handle is not None:

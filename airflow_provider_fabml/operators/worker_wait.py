@@ -38,11 +38,11 @@ ASKS, BETWEEN_ASKS = 3, 0.5
 
 
 class TaskEndedError(FabmlError):
-    """The task is no longer to wait for its job; ``cancel`` says whether somebody asked to cancel it."""
+    """The task is no longer to wait for its job, of which ``fate`` says what becomes."""
 
-    def __init__(self, what: str, *, cancel: bool) -> None:
-        self.cancel = cancel
-        super().__init__(what)
+    def __init__(self, fate: Fate) -> None:
+        self.fate = fate
+        super().__init__(f"told to stop: {fate.value}")
 
 
 class Interruptible:
@@ -69,9 +69,7 @@ class Interruptible:
         if found is Fate.GO_ON:
             log.info("Told to stop, but the task is still to run: going on")
             return
-        cancel = found is Fate.CANCEL
-        why = "a person ended the task" if cancel else "the task was ended; its job is left"
-        raise TaskEndedError(why, cancel=cancel)
+        raise TaskEndedError(found)
 
 
 def fate_of(ti: Any, wish: Wish) -> Fate:

@@ -32,7 +32,9 @@ BY_NAME = {row.name: row for row in ROWS}
 ROOT = "azureml://datastores/trusted_blob/paths/endpoints"
 TOKEN = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}")
 # What differs between two runs of one row, whatever the error.
-VARYING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{8,}\b|[0-9a-f]{10,}|:[0-9]{4,5}\b")
+VARYING = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{8,}\b|[0-9a-f]{10,}|:[0-9]{4,5}\b"
+)
 
 
 class Score(AzureMLInvokeBatchEndpointOperator):

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "dags/README.md",
     "docker/README.md",
     "airflow_provider_fabml/emulator/README.md",
+    "airflow_provider_fabml/operators/README.md",
 )
 
 

@@ -25,6 +25,7 @@ class Fate(Enum):
     GO_ON = "the task still waits for the job"
     CANCEL = "a person, or a limit of the run, ended the task"
     LEAVE = "the job is left as it is"
+    FORGET = "the job is left as it is, and the next try starts another"
     ASK_AGAIN = "a try is on its way to a worker"
 
 
@@ -44,11 +45,11 @@ class Wish(NamedTuple):
 def fate_on_worker(state: str, wish: Wish) -> Fate:
     """The fate of the job that a worker waits for, by the state Airflow has for the task.
 
-    ``restarting`` is what a Clear makes of a running task. In any other state another try has the job.
-    A word that is not known ends nothing.
+    ``restarting`` is what a Clear makes of a running task, and the only sign of it (``max_tries`` may stay
+    as it was). In any other state another try has the job. A word that is not known ends nothing.
     """
     if state == "restarting":
-        return _cancel_if(wish.on_clear == "cancel")
+        return Fate.CANCEL if wish.on_clear == "cancel" else Fate.FORGET
     if state in _ENDED:
         return _cancel_if(wish.cancel_on_kill)
     if state in _ON_ITS_WAY | {CLEARED, "deferred"}:

@@ -50,6 +50,11 @@ def test_nothing_cancels_where_nobody_wants_it(state: str) -> None:
     assert Fate.CANCEL not in fates
 
 
+def test_a_clear_is_remembered_even_where_the_job_is_left() -> None:
+    """The next try starts another job, whatever becomes of this one."""
+    assert fate_on_worker("restarting", Wish(on_clear="leave")) is Fate.FORGET
+
+
 def test_a_task_that_still_waits_goes_on() -> None:
     """A worker that has the task running, and a trigger of a deferred task, change nothing."""
     assert fate_on_worker("running", Wish()) is Fate.GO_ON
