@@ -189,7 +189,9 @@ class OneRun:
     def _after_the_signal(self) -> str:
         """Airflow raises ``max_tries`` when the process ended by itself; a dead one is a retry."""
         self._ended_by_person = False
-        if self.doors.reported is not None:
+        if self.doors.reported is None:
+            self.story.ended_by_person.add(self.story.epoch)
+        else:
             self._clear()
         return "cleared"
 

@@ -38,9 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--matrix", choices=("none", "quick", "full"), default="quick")
     parser.add_argument("--runs", type=int, default=300, help="how many seeded runs")
     parser.add_argument("--seed", type=int, default=0, help="the first one's seed")
-    parser.add_argument(
-        "--only", default="", help="runs whose name begins so: seed/17, matrix/row3/"
-    )
+    parser.add_argument("--only", default="", help="part of their names: seed/17, row3/model/sync")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     return parser.parse_args()
 
@@ -66,7 +64,7 @@ def _plans(asked: argparse.Namespace) -> list[Plan]:
         return [draw_plan(int(asked.only.removeprefix("seed/")))]
     seeds = [draw_plan(seed) for seed in range(asked.seed, asked.seed + asked.runs)]
     plans = [*_matrix(asked), *([] if asked.only else seeds)]
-    return [plan for plan in plans if plan.name.startswith(asked.only)]
+    return [plan for plan in plans if asked.only in plan.name]
 
 
 def _matrix(asked: argparse.Namespace) -> list[Plan]:

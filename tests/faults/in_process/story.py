@@ -44,6 +44,8 @@ class Story:
     undecided: list[tuple[int, str]] = field(default_factory=list)
     """Epoch and log of each try that left the decision to a person."""
     log: list[str] = field(default_factory=list)
+    ended_by_person: set[int] = field(default_factory=set)
+    """Epochs whose job a person had cancelled, by a Clear of which Airflow then kept no trace."""
     requests: int = 0
 
     def epoch_of(self, job: dict[str, Any]) -> int:

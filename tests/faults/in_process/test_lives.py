@@ -61,6 +61,14 @@ def test_a_clear_that_leaves_max_tries_is_seen(calm: World):
     assert len(calm.jobs_of(story.run_id)) == 2
 
 
+def test_lowered_retries_and_a_clear_of_another_task_are_taken_for_a_clear(calm: World):
+    """What cannot be told apart: the job is cancelled and another one started, never two at a time."""
+    plan = {"retries": 2, "edited_retries": 1, "others_cleared": True, "looks": 5}
+    story = OneRun(calm, Plan("untellable", deferrable=True, kills=(LOST,), **plan)).go()
+    states = [job["state"] for job in calm.jobs_of(story.run_id)]
+    assert states == ["Canceled", "Completed"]
+
+
 @pytest.mark.parametrize("kill", [LOST, Kill(1, Moment.BEFORE, "worker:DeferTask")], ids=str)
 def test_items_do_not_swap_jobs_when_the_mapping_changes(calm: World, kill: Kill):
     """The map index has other inputs in the next try: another job, with the new item's rows."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Verdict(NamedTuple):
-    """``faults`` is empty where all is well; ``job_epochs`` has one entry for each job."""
+    """``faults`` is empty where all is well.
+
+    ``job_epochs`` has one entry for each job that no person had cancelled.
+    """
 
     jobs: int
     job_epochs: tuple[int, ...]
@@ -36,14 +39,18 @@ def judge(world: World, plan: Plan, story: Story, others: Iterable[Story] = ()) 
     for epoch, text in story.undecided:
         made = [job for job in jobs if story.epoch_of(job) == epoch]
         faults += _unclear_error(plan, made, story, epoch, text)
-    epochs = tuple(story.epoch_of(job) for job in jobs)
+    epochs = tuple(story.epoch_of(job) for job in jobs if not _wanted_away(job, story))
     return Verdict(len(jobs), epochs, len(duplicates), int(bool(lost)), (*faults, *lost))
 
 
 def _duplicates(jobs: list[dict[str, Any]], story: Story) -> list[str]:
-    """An epoch is what one Clear, or one failed job, has opened; a cancelled job may be replaced."""
-    epochs = Counter(story.epoch_of(job) for job in jobs if job["state"] != "Canceled")
+    """An epoch is what one Clear, one failed job or other inputs have opened: one job each."""
+    epochs = Counter(story.epoch_of(job) for job in jobs if not _wanted_away(job, story))
     return [f"{count} jobs in epoch {epoch}" for epoch, count in epochs.items() if count > 1]
+
+
+def _wanted_away(job: dict[str, Any], story: Story) -> bool:
+    return job["state"] == "Canceled" and story.epoch_of(job) in story.ended_by_person
 
 
 def _shared_places(jobs: list[dict[str, Any]]) -> list[str]:
