@@ -69,6 +69,10 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     :param on_clear: ``cancel`` or ``leave`` the job when the task is cleared; the next try starts another.
     :param on_timeout: ``cancel`` or ``leave`` the job when ``execution_timeout`` is about to pass.
 
+    With ``retry_policy=AzureMLRetryPolicy()`` (``airflow_provider_fabml.retry_policies.azure_ml``) a job
+    that failed for a lasting reason is not started again, and pre-emption, quota and throttling are
+    retried when Azure says.
+
     Raises :class:`~airflow.sdk.exceptions.AirflowFailException` for calls and refusals that no retry
     can mend, ``AzureMLJobError`` for a job that did not complete.
     """

@@ -32,6 +32,7 @@ HARMLESS = {
         "dataclasses",
         "datetime",
         "decimal",
+        "email.utils",  # reads dates
         "enum",
         "functools",
     ),
