@@ -59,7 +59,11 @@ def _prepare() -> None:
 
 def _plans(asked: argparse.Namespace) -> list[Plan]:
     from faults.in_process.plans import draw_plan
+    from faults.in_process.sample import sample
 
+    if asked.only.startswith("sample/"):
+        plans = [*sample(deferrable=False), *sample(deferrable=True)]
+        return [plan for plan in plans if asked.only in plan.name]
     if asked.only.startswith("seed/"):
         return [draw_plan(int(asked.only.removeprefix("seed/")))]
     seeds = [draw_plan(seed) for seed in range(asked.seed, asked.seed + asked.runs)]
