@@ -151,7 +151,7 @@ class Cluster:
             f"Airflow {name}",
             [sys.executable, "-m", "airflow", *_command(name, self.home)],
             log=self.home / "processes" / f"{name}.log",
-            env=self.environment,
+            env={**self.environment, **_name_tag(name)},
             cwd=self.home,
         ).start()
 
@@ -176,6 +176,13 @@ def _command(name: str, home: Path) -> list[str]:
     if name in TRIGGERERS:
         return ["triggerer", "--skip-serve-logs"]
     return [name, "--skip-serve-logs"] if name == "scheduler" else [name]
+
+
+def _name_tag(name: str) -> dict[str, str]:
+    """Two triggerers on one machine would both write its name into the database; these write theirs."""
+    if name not in TRIGGERERS:
+        return {}
+    return {"AIRFLOW__CORE__HOSTNAME_CALLABLE": "getpass.getuser", "LOGNAME": name}
 
 
 def _healthy(api: AirflowApi) -> bool:

@@ -77,15 +77,8 @@ class Hands:
         return not self._later
 
     def triggerer_of(self, target: Seen) -> str | None:
-        """Return the triggerer that runs the target's trigger: the one that started just before
-        the job row with this id was written.
-        """
-        began = self._metadata.triggerers().get(target.triggerer_id or -1)
-        if began is None:
-            return None
-        started = self._rig.cluster.started
-        before = [name for name in TRIGGERERS if started[name] <= began]
-        return max(before, key=lambda name: started[name], default=None)
+        """Return the triggerer that runs the target's trigger, None where that process is gone."""
+        return self._metadata.triggerers().get(target.triggerer_id or -1)
 
     def _go_on(self, name: str, family: list[psutil.Process]) -> None:
         _signal(family, signal.SIGCONT)

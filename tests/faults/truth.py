@@ -32,7 +32,7 @@ _RESULTS = """
 select dag_id, run_id, task_id, map_index, value from xcom where key = 'return_value'
 """
 _TRIGGERERS = """
-select id, extract(epoch from start_date) from job where job_type = 'TriggererJob'
+select hostname, max(id) from job where job_type = 'TriggererJob' group by hostname
 """
 _DATASTORE = "azureml://datastores/trusted_blob/paths/"
 
@@ -60,9 +60,9 @@ class Metadata:
         """Return each DAG run's state."""
         return {f"{dag} {run}": state for dag, run, state in self._rows(_RUNS)}
 
-    def triggerers(self) -> dict[int, float]:
-        """Return when each triggerer that ever ran has started (seconds since the epoch)."""
-        return {row[0]: float(row[1]) for row in self._rows(_TRIGGERERS)}
+    def triggerers(self) -> dict[int, str]:
+        """Return the triggerers by the id of their newest process."""
+        return {newest: name for name, newest in self._rows(_TRIGGERERS)}
 
     def _rows(self, query: str, values: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
