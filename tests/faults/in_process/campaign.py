@@ -35,10 +35,10 @@ class Outcome:
 def carry_out(
     azurite: Azurite, plans: Iterable[Plan], tell: Callable[[str], None] = lambda _: None
 ) -> Outcome:
-    """Run plans; those that want the same switches share a world."""
+    """Run plans; those of a matrix that want the same switches share a world, a seed has its own."""
     outcome = Outcome()
-    by_switches = sorted(plans, key=_switches)
-    for _, group in itertools.groupby(by_switches, key=_switches):
+    by_switches = sorted(plans, key=_world_of)
+    for _, group in itertools.groupby(by_switches, key=_world_of):
         some = list(group)
         with world(azurite, some[0].switches) as place:
             for plan in some:
@@ -47,8 +47,9 @@ def carry_out(
     return outcome
 
 
-def _switches(plan: Plan) -> str:
-    return json.dumps(plan.switches, sort_keys=True)
+def _world_of(plan: Plan) -> str:
+    own = plan.name if plan.name.startswith("seed/") else ""  # nothing but the seed decides
+    return json.dumps(plan.switches, sort_keys=True) + own
 
 
 def _carry_out_one(place: World, plan: Plan, outcome: Outcome) -> None:

@@ -105,7 +105,7 @@ class Doors:
         if moment is Moment.UNANSWERED:
             self.world.hold_back_the_answer(path)
             reply(None)
-            self.world.wait_until_done()
+            self.world.wait_until_done(surely=not self.plan.faults)
             raise KilledError
         self._die_after = moment is Moment.AFTER
         reply(None)

@@ -59,6 +59,7 @@ _REQUESTS = (
     ("GET", r"/workspaces/[^/]+/jobs(\?|$)", "list jobs"),
     ("GET", r"/deployments/[^/?]+", "GET deployment"),
     ("GET", r"/batchEndpoints/[^/?]+", "GET endpoint"),
+    ("GET", r"/workspaces/[^/?]+(\?|$)", "GET workspace"),
     ("*", r"/oauth2/|openid-configuration", "token"),
     ("*", r"/history/|/discovery", "history"),
 )

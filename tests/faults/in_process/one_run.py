@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from faults.in_process.doors import Doors
-from faults.in_process.story import Story
+from faults.in_process.story import Story, Undecided
 from faults.in_process.task_process import KillHook, Wait, Work
 from faults.in_process.world import new_run_id
 from support.operators import ROOT
@@ -169,7 +169,7 @@ class OneRun:
     def _is_undecided(self) -> bool:
         if self.story.state != "failed" or "No second job was started" not in self.story.log[-1]:
             return False
-        self.story.undecided.append((self.story.epoch, self.story.log[-1]))
+        self.story.undecided.append(Undecided(self.story.newest_intent, self.story.log[-1]))
         return len(self.story.undecided) < 4
 
     def _clear(self) -> None:

@@ -19,6 +19,13 @@ class Intent(NamedTuple):
     at: str
 
 
+class Undecided(NamedTuple):
+    """A try that left the decision to a person: the intent it looked for, and what it logged."""
+
+    intent: Intent
+    text: str
+
+
 class Died(NamedTuple):
     """Where a process was killed."""
 
@@ -41,8 +48,7 @@ class Story:
     since_kill: int = 0
     """How many effects there were when the last process died."""
     intents: dict[str, Intent] = field(default_factory=dict)
-    undecided: list[tuple[int, str]] = field(default_factory=list)
-    """Epoch and log of each try that left the decision to a person."""
+    undecided: list[Undecided] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     ended_by_person: set[int] = field(default_factory=set)
     """Epochs whose job a person had cancelled, by a Clear of which Airflow then kept no trace."""
@@ -52,6 +58,11 @@ class Story:
         """The epoch of a job's invocation; -1 for a job that this task never meant to start."""
         intent = self.intents.get(job["request_id"])
         return intent.epoch if intent else -1
+
+    @property
+    def newest_intent(self) -> Intent:
+        """What a look-up looks for."""
+        return next(reversed(self.intents.values()))
 
     def note_intent(self, record: Any) -> None:
         """Remember what the task remembers before a POST."""

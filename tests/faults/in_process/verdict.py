@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from faults.in_process.plans import Plan
-    from faults.in_process.story import Story
+    from faults.in_process.story import Story, Undecided
     from faults.in_process.world import World
 
 
@@ -36,9 +36,9 @@ def judge(world: World, plan: Plan, story: Story, others: Iterable[Story] = ()) 
     if plan.exact and len(story.kills) != len(plan.kills):
         faults.append(f"killed {len(story.kills)} times, not {len(plan.kills)}")
     lost = _wrong_result(world, jobs, story)
-    for epoch, text in story.undecided:
-        made = [job for job in jobs if story.epoch_of(job) == epoch]
-        faults += _unclear_error(plan, made, story, epoch, text)
+    for error in story.undecided:
+        made = [job for job in jobs if story.epoch_of(job) == error.intent.epoch]
+        faults += _unclear_error(plan, made, story, error)
     epochs = tuple(story.epoch_of(job) for job in jobs if not _wanted_away(job, story))
     return Verdict(len(jobs), epochs, len(duplicates), int(bool(lost)), (*faults, *lost))
 
@@ -102,16 +102,15 @@ def _short(uri: str) -> str:
 
 
 def _unclear_error(
-    plan: Plan, jobs: list[dict[str, Any]], story: Story, epoch: int, text: str
+    plan: Plan, jobs: list[dict[str, Any]], story: Story, undecided: Undecided
 ) -> list[str]:
     """An error that asks a person has to name endpoint, time, input and every candidate."""
     if plan.tellable:
-        return [f"undecided although the service keeps marks: {text[-600:]}"]
+        return [f"undecided although the service keeps marks: {undecided.text[-600:]}"]
     endpoint = "heart-pipeline" if plan.kind == "pipeline" else "heart-classifier"
-    intended_at = [intent.at for intent in story.intents.values() if intent.epoch == epoch][-1]
-    wanted = {"endpoint": endpoint, "time": intended_at, "input": story.input_uri}
+    wanted = {"endpoint": endpoint, "time": undecided.intent.at, "input": story.input_uri}
     wanted |= {f"candidate {job['name']}": job["name"] for job in jobs}
-    error = text[text.rindex("AirflowFailException") :]
+    error = undecided.text[undecided.text.rindex("AirflowFailException") :]
     return [
         f"the undecided error lacks the {what}"
         for what, word in wanted.items()
