@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import PermanentError
-from airflow_provider_fabml.core.service.answers import expect_object
+from airflow_provider_fabml.core.service.reads import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def with_asset_ids(site: Site, body: Mapping[str, Any]) -> Flow[dict[str, Any]]:
 
 def _latest_version(site: Site, asset: ShortAsset) -> Flow[str]:
     what = f"reading asset {asset.name!r}"
-    told = expect_object((yield site.get(asset.collection, asset.name)), what)
+    told = yield from read_object(site.get(asset.collection, asset.name), what)
     version = (told.get("properties") or {}).get("latestVersion")
     if not version:
         raise PermanentError(

@@ -18,6 +18,7 @@ from airflow_provider_fabml.core.service.answers import expect, expect_object
 from airflow_provider_fabml.core.service.challenge import claims_of
 from airflow_provider_fabml.core.service.cloud import Cloud, api_url, scoring_url
 from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, Request, Response
+from airflow_provider_fabml.core.service.reads import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,12 +58,14 @@ class Target(NamedTuple):
 
 def workspace(site: Site) -> Flow[dict[str, Any]]:
     """The workspace resource."""
-    return expect_object((yield site.get()), f"reading workspace {site.workspace.name!r}")
+    what = f"reading workspace {site.workspace.name!r}"
+    return (yield from read_object(site.get(), what))
 
 
 def endpoint(site: Site, name: str) -> Flow[dict[str, Any]]:
     """The endpoint resource."""
-    return expect_object((yield site.get("batchEndpoints", name)), f"reading endpoint {name!r}")
+    what = f"reading endpoint {name!r}"
+    return (yield from read_object(site.get("batchEndpoints", name), what))
 
 
 def endpoints(site: Site) -> Flow[list[dict[str, Any]]]:
@@ -78,7 +81,8 @@ def deployments(site: Site, endpoint_name: str) -> Flow[list[dict[str, Any]]]:
 
 def datastore(site: Site, name: str) -> Flow[dict[str, Any]]:
     """The datastore resource (account, container; never its secrets)."""
-    return expect_object((yield site.get("datastores", name)), f"reading datastore {name!r}")
+    what = f"reading datastore {name!r}"
+    return (yield from read_object(site.get("datastores", name), what))
 
 
 def target(
@@ -100,9 +104,9 @@ def target(
             remedy="name one with deployment_name=, or set the endpoint's default",
         )
     if kind is None:
-        answer = yield site.get("batchEndpoints", endpoint_name, "deployments", chosen)
+        deployment = site.get("batchEndpoints", endpoint_name, "deployments", chosen)
         what = f"reading deployment {chosen!r} of endpoint {endpoint_name!r}"
-        kind = kind_of(expect_object(answer, what))
+        kind = kind_of((yield from read_object(deployment, what)))
     return Target(url, chosen, kind)
 
 
@@ -145,7 +149,7 @@ def job(site: Site, name: str) -> Flow[JobView]:
 
 def job_resource(site: Site, name: str) -> Flow[dict[str, Any]]:
     """One job's whole resource: it may tell what the list of jobs leaves out."""
-    return expect_object((yield site.get("jobs", name)), f"reading job {name!r}")
+    return (yield from read_object(site.get("jobs", name), f"reading job {name!r}"))
 
 
 def _view(response: Response, what: str, *allowed: int) -> JobView:
@@ -200,7 +204,8 @@ def api_host(site: Site) -> Flow[str]:
     """The region's service API, from the workspace's discovery URL."""
     properties = (yield from workspace(site)).get("properties") or {}
     url = api_url(properties.get("discoveryUrl"), site.cloud)
-    answer = expect_object((yield Request("GET", url, ANONYMOUS)), "reading service discovery")
+    discovery = Request("GET", url, ANONYMOUS)
+    answer = yield from read_object(discovery, "reading service discovery")
     return api_url(answer.get("api"), site.cloud)
 
 
@@ -208,7 +213,7 @@ def _pages(site: Site, first: Request, what: str) -> Flow[list[dict[str, Any]]]:
     items: list[dict[str, Any]] = []
     request = first
     for _ in range(MAX_PAGES):
-        body = expect_object((yield request), what)
+        body = yield from read_object(request, what)
         items.extend(body.get("value") or [])
         following = body.get("nextLink")
         if not following:

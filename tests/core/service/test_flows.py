@@ -11,6 +11,7 @@ from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, 
 from airflow_provider_fabml.core.service import flows
 from airflow_provider_fabml.core.service.cloud import AZURE_CLOUDS
 from airflow_provider_fabml.core.service.http import ANONYMOUS, ARM, ML, Flow, Request, Response
+from airflow_provider_fabml.core.service.reads import read_object
 from airflow_provider_fabml.core.service.workspace import API_VERSION, Workspace
 
 SITE = flows.Site(Workspace("sub", "rg (x)", "ws"), AZURE_CLOUDS["AzureCloud"])
@@ -214,3 +215,33 @@ def test_the_regions_api_is_discovered() -> None:
     assert api == "https://we.api.azureml.ms"
     with pytest.raises(PermanentError, match=re.escape("https://evil.com")):
         walk(flows.api_host(SITE), answers[0], {"api": "https://evil.com"})
+
+
+@pytest.mark.parametrize("cut", ['{"value": [{"na', "<html>sign in</html>", None, [1]])
+def test_a_read_that_is_cut_off_is_read_again(cut: object) -> None:
+    """Twice; what is still no object then passes for the caller's next look."""
+    flow = read_object(Request("GET", "https://x", ARM), "listing jobs")
+    first = next(flow)
+    assert flow.send(Response(200, {}, cut)) == first
+    assert flow.send(Response(200, {}, cut)) == first
+    with pytest.raises(StopIteration) as done:
+        flow.send(Response(200, {}, {"value": []}))
+    assert done.value.value == {"value": []}
+
+
+def test_a_read_that_stays_cut_off_is_transient() -> None:
+    """Three reads, and no more."""
+    flow = read_object(Request("GET", "https://x", ARM), "listing jobs")
+    next(flow)
+    for _ in range(2):
+        flow.send(Response(200, {}, "{"))
+    with pytest.raises(TransientError, match="without a JSON object"):
+        flow.send(Response(200, {}, "{"))
+
+
+def test_a_refusal_is_not_read_again() -> None:
+    """Only a success without an object is."""
+    flow = read_object(Request("GET", "https://x", ARM), "reading job 'j'")
+    next(flow)
+    with pytest.raises(PermanentError):
+        flow.send(Response(404, {}, "not here"))
