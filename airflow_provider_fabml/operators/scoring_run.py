@@ -14,6 +14,7 @@ from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_term
 from airflow_provider_fabml.core.jobs.known import Limits
 from airflow_provider_fabml.core.jobs.polling import Pace
 from airflow_provider_fabml.core.jobs.record import Situation
+from airflow_provider_fabml.core.jobs.submission_errors import listed_too_late
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.core.options import deadline_of, post_time_of
 from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
@@ -228,13 +229,8 @@ class ScoringRun:
             log.warning("Whether an earlier POST made a job too could not be asked: %s", error)
             return
         if late:
-            log.error(
-                "An earlier POST to endpoint %s, whose answer was lost and whose job was not listed "
-                "within %s, did start a job, or one of these: %s. Look at them in the studio.",
-                handle.endpoint_name,
-                self._task.settle_window,
-                ", ".join(late),
-            )
+            window = self._task.settle_window
+            log.error(listed_too_late(record.unseen_posts(), handle.job_name, late, window))
 
 
 def _no_checks(_invocation: object, _outputs: object) -> None:

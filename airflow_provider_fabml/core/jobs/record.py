@@ -21,7 +21,7 @@ class Record(NamedTuple):
     ``own_place`` is False where the caller gave an output's URI, so that other jobs may write there too.
     ``spent`` is True once nothing can come of the attempt any more. ``deadline`` (ISO 8601) is when
     waiting for it ends; a try that resumes it inherits this. ``clear_number`` is the DAG run's, and
-    ``unseen`` are POSTs of the attempt whose answers were lost and whose jobs no list showed.
+    ``unseen`` are POSTs whose answers were lost and whose jobs no list showed.
     """
 
     attempt: int
@@ -63,8 +63,8 @@ class Record(NamedTuple):
 
     def posted(self) -> dict[str, Any]:
         """The part of the record by which a job of this POST is known again."""
-        kept = ("invocation_id", "outputs", "intended_at")
-        return {name: value for name, value in self._asdict().items() if name in kept}
+        kept = ("invocation_id", "endpoint_name", "inputs", "outputs", "intended_at")
+        return {name: value for name, value in self.to_json().items() if name in kept}
 
     def unseen_posts(self) -> list[Record]:
         """Each POST whose job was never seen, as a record of its own."""

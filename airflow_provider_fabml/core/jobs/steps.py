@@ -54,7 +54,7 @@ class LeaveBehind(NamedTuple):
 class Open(NamedTuple):
     """Open attempt number ``attempt``: find the deployment, place the outputs, make the intent.
 
-    ``unseen`` are earlier POSTs of the same attempt whose jobs no list showed.
+    ``unseen`` are earlier POSTs whose jobs no list showed.
     """
 
     attempt: int

@@ -72,11 +72,11 @@ def next_step(known: Known, now: datetime) -> Step:
     if record is None:
         return _open(known, now, known.now.try_number)
     if not known.ours and is_over(record, known.now, known.status):
-        last = record.attempt
-        return _settle(known, record, now) or _open(known, now, max(known.now.try_number, last + 1))
+        following = max(known.now.try_number, record.attempt + 1)
+        settling = _settle(known, record, now)
+        return settling or _open(known, now, following, _unseen(record, known.found))
     if record.job is not None:
-        known_status = known.status
-        return Ask(record) if known_status is None else Resume(record, known_status)
+        return Ask(record) if known.status is None else Resume(record, known.status)
     if known.unknown_since is not None:
         return _look_up(known, record, now)
     return _post(known, record, now)
@@ -124,7 +124,14 @@ def _look_up(known: Known, record: Record, now: datetime) -> Step:
         case look_up.NotThere():
             if known.lost > LOST_ANSWERS:
                 return Fail(answers_lost(record, known.lost))
-            return _open(known, now, record.attempt, (*record.unseen, record.posted()))
+            return _open(known, now, record.attempt, _unseen(record, known.found))
+
+
+def _unseen(record: Record, found: Found | None) -> tuple[dict[str, object], ...]:
+    """All POSTs so far whose jobs nobody has seen: they are asked for once more when the task ends."""
+    if isinstance(found, look_up.NotThere | look_up.WaitAndLookAgain):
+        return (*record.unseen, record.posted())
+    return tuple(record.unseen)
 
 
 def _open(

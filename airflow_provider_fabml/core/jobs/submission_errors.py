@@ -8,7 +8,7 @@ from airflow_provider_fabml.core.errors import AnswerLostError, OutOfTimeError, 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from airflow_provider_fabml.core.jobs.job import JobHandle
     from airflow_provider_fabml.core.jobs.record import Record
@@ -57,6 +57,18 @@ def job_gone(what: str, handle: JobHandle) -> PermanentError:
         status=404,
         remedy="if the job is gone for good, clear the task: that opens a new attempt",
         url=handle.studio_url or None,
+    )
+
+
+def listed_too_late(
+    unseen: Sequence[Record], own_job: str, late: Sequence[str], settle_window: timedelta
+) -> str:
+    """POSTs whose jobs no list had shown in time, and the jobs that are there after all."""
+    posts = "; ".join(may_have_started(post) for post in unseen)
+    return (
+        f"{posts}. The answer was lost, and no list showed that job within {settle_window}, so job "
+        f"{own_job} was started. Now there is one more job, or one of these: {', '.join(late)}. Look "
+        "at them in the studio, and cancel what nobody needs"
     )
 
 

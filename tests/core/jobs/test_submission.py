@@ -105,7 +105,8 @@ def test_an_attempt_that_is_over_is_settled_before_the_next(now: Situation) -> N
     assert next_step(looked, NOON) == LookUp(INTENT)
     assert next_step(looked.looked(LOOKED["adopt"]), NOON) == End(INTENT, "k")
     assert next_step(looked.looked(LOOKED["wait"]), NOON) == Wait(5.0, "")
-    assert next_step(looked.looked(LOOKED["not there"]), NOON) == Open(max(2, now.try_number))
+    opened = Open(max(2, now.try_number), (INTENT.posted(),))
+    assert next_step(looked.looked(LOOKED["not there"]), NOON) == opened
     told = next_step(looked.looked(LOOKED["undecided"]), NOON)
     assert isinstance(told, LeaveBehind)
     assert "a, b" in told.why
@@ -117,7 +118,7 @@ def test_an_attempt_that_is_left_is_looked_at_once_and_named() -> None:
     known = start(INTENT, CLEARED, LEAVING)
     assert next_step(known, NOON) == LookUp(INTENT)
     assert isinstance(next_step(known.looked(LOOKED["adopt"]), NOON), LeaveBehind)
-    assert next_step(known.looked(LOOKED["wait"]), NOON) == Open(2)
+    assert next_step(known.looked(LOOKED["wait"]), NOON) == Open(2, (INTENT.posted(),))
 
 
 def test_a_spent_attempt_gives_way_to_the_next_try_only() -> None:

@@ -112,7 +112,6 @@ def test_what_nothing_identifies_is_left_to_a_person(lake: Azurite, deferrable: 
         assert len(place.jobs_of(story.run_id)) == 2  # the unknown one, and the one after the Clear
 
 
-@pytest.mark.xfail(strict=True, reason="the line lacks the POST's time, the input and the own job")
 def test_a_job_that_is_listed_after_the_settle_window_is_not_kept_silent(calm: World):
     """It cannot be prevented: the second job is told, with endpoint, time, input and both jobs."""
     plan = Plan("late", deferrable=True, retries=2, kills=(ON_ITS_WAY,), settle=0, late=True)
