@@ -199,7 +199,7 @@ def test_a_clear_does_not_need_the_old_job(scoring: Scoring):
     second = run_to_end(operator, **common, try_number=2, max_tries=1)
     scoring.emulator.control.clear_faults()
     assert second.state == "success", second.text
-    assert "is left as it is" in second.text
+    assert "left as it is" in second.text
     assert second.result["job_name"] != first.result["job_name"]
 
 
