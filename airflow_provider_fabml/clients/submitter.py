@@ -1,7 +1,8 @@
 """Drives ``core.jobs.submission``: asks, looks up, posts once, and remembers before it goes on.
 
-Whatever happens between two lines of this file, the task state store knows enough for the next try
-to find the job instead of starting a second one (D1, D2).
+If the process dies between two lines of this file, the task state store knows enough for the next try
+to look for the job before it starts a second one (D1, D2). What stays open: a job that is listed, or a
+POST that arrives, later than the settle window after its intent.
 """
 
 from __future__ import annotations
@@ -242,10 +243,12 @@ class Submitter:
     def _give_up(self, error: FabmlError, known: Known) -> FabmlError:
         """Leave a true record behind: no intent of a POST that has not run, no deadline that passed."""
         record = known.record
-        if known.ours and known.unknown_since is None:
-            # The number and the folder of the attempt before stay taken.
-            if self._stored:
-                self._store.save(dict(self._stored))
+        if record is not None and known.ours and known.unknown_since is None:
+            # The number and the folder of the attempt before stay taken, an earlier POST open.
+            still_open = record.before_its_last_post()
+            before = still_open.to_json() if still_open else self._stored
+            if before:
+                self._store.save(dict(before))
             else:
                 self._store.forget()
         elif isinstance(error, OutOfTimeError) and record is not None:

@@ -280,3 +280,17 @@ def test_a_claims_challenge_does_not_bar_a_cancellation(emulator, client, store,
     emulator.control.add_fault(kind="claims_challenge", method="POST", path="/cancel$")
     assert client.cancel_job(name)
     assert emulator.control.wait(name, 10) == "Canceled"
+
+
+def test_a_refused_second_post_does_not_forget_the_first(emulator, client, store, clock):
+    """Its answer was lost and no list showed its job: the next try still looks, and finds it."""
+    emulator.control.set_switches(listed_after_seconds=3600)
+    emulator.control.add_fault(**POST, when="after", drop=True)
+    emulator.control.add_fault(**POST, status=403, body="not now")
+    with pytest.raises(PermanentError, match="not now"):
+        submitter(client, store, clock).submit()
+    (first,) = jobs(emulator)
+    assert store.value["invocation_id"] == first["request"]["tags"]["airflow_invocation"]
+    emulator.control.set_switches(listed_after_seconds=0)
+    done = submitter(client, store, clock, try_number=2).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]

@@ -63,8 +63,18 @@ class Record(NamedTuple):
 
     def posted(self) -> dict[str, Any]:
         """The part of the record by which a job of this POST is known again."""
-        kept = ("invocation_id", "endpoint_name", "inputs", "outputs", "intended_at")
+        kept = ("attempt", "invocation_id", "endpoint_name", "inputs", "outputs", "intended_at")
         return {name: value for name, value in self.to_json().items() if name in kept}
+
+    def before_its_last_post(self) -> Record | None:
+        """The record as it was before a POST that has not run: an earlier one of the same attempt is
+        still open where no list has shown its job. None where there is none.
+        """
+        mine = [post for post in self.unseen if post.get("attempt") == self.attempt]
+        if not mine:
+            return None
+        others = tuple(post for post in self.unseen if post is not mine[-1])
+        return self._replace(**mine[-1], job=None, unseen=others)
 
     def unseen_posts(self) -> list[Record]:
         """Each POST whose job was never seen, as a record of its own."""
