@@ -22,8 +22,9 @@ def late_jobs(
     Each would be a second job that nobody asked for.
     """
     late: set[str] = set()
+    listed = {name: client.list_jobs(name) for name in {record.endpoint_name for record in unseen}}
     for record in unseen:
-        match judge(record, client.list_jobs(record.endpoint_name), now, now):
+        match judge(record, listed[record.endpoint_name], now, now):
             case Adopt(name, others):
                 late |= {name, *others}
             case Undecided(candidates):
