@@ -88,11 +88,10 @@ class BatchEndpointClient:
 
         Raises ``AnswerLostError`` when a job may exist without our knowing.
         """
-        ready = self._with_asset_ids(body)
         return self._sender.run(
             flows.invoke(
                 target,
-                ready,
+                body,
                 deployment_name=deployment_name,
                 invocation_id=invocation_id,
                 seconds=seconds,
@@ -100,8 +99,11 @@ class BatchEndpointClient:
             )
         )
 
-    def _with_asset_ids(self, body: dict[str, Any]) -> dict[str, Any]:
-        """An answer lost here is a lost read: the POST has not been sent."""
+    def with_asset_ids(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The request as ``invoke`` wants it: the service takes no ``azureml:<name>:<version>``.
+
+        An answer that is lost here is a lost read: nothing was sent.
+        """
         try:
             return self._sender.run(with_asset_ids(self.site, body))
         except AnswerLostError as error:

@@ -46,7 +46,7 @@ def out_of_time(
     handle: JobHandle, client: BatchEndpointClient, *, limit: timedelta | None, cancel: bool
 ) -> OutOfTimeError:
     """The error of a deadline that passed; the job is cancelled or left running, as asked."""
-    fate = cancelled(handle, client) if cancel else "it was left running"
+    fate = cancelled(handle.job_name, client) if cancel else "it was left running"
     return OutOfTimeError(
         f"job {handle.job_name} was {handle.status or 'in an unknown state'} when "
         f"execution_timeout ({limit}) was about to pass; {fate}",
@@ -55,10 +55,10 @@ def out_of_time(
     )
 
 
-def cancelled(handle: JobHandle, client: BatchEndpointClient) -> str:
+def cancelled(job_name: str, client: BatchEndpointClient) -> str:
     """Ask for the job's cancellation and say, in half a sentence, what came of it."""
     try:
-        accepted = client.cancel_job(handle.job_name)
+        accepted = client.cancel_job(job_name)
     except FabmlError as error:
         return f"its cancellation failed ({error})"
     return "its cancellation was asked for" if accepted else "it ended meanwhile"

@@ -1,8 +1,9 @@
 """Drives ``core.jobs.submission``: asks, looks up, posts once, and remembers before it goes on.
 
 If the process dies between two lines of this file, the task state store knows enough for the next try
-to look for the job before it starts a second one (D1, D2). What stays open: a job that is listed, or a
-POST that arrives, later than the settle window after its intent.
+to look for the job before it starts a second one (D1, D2). What stays open: a job that is listed later
+than the settle window after its POST, and a process that is stopped within its POST for longer than all
+windows and then goes on; when the task ends, such a job is asked for once more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.clients.look_up import look_up
 from airflow_provider_fabml.clients.plan import Plan, Store, Submitted
 from airflow_provider_fabml.core.errors import (
     AnswerLostError,
@@ -25,13 +27,9 @@ from airflow_provider_fabml.core.errors import (
 from airflow_provider_fabml.core.jobs import steps, submission
 from airflow_provider_fabml.core.jobs.job import JobHandle, JobView, is_terminal
 from airflow_provider_fabml.core.jobs.known import Known
-from airflow_provider_fabml.core.jobs.look_up import (
-    INVOCATION_TAG,
-    doubtful,
-    judge,
-)
+from airflow_provider_fabml.core.jobs.look_up import INVOCATION_TAG
 from airflow_provider_fabml.core.jobs.record import Record
-from airflow_provider_fabml.core.jobs.submission_errors import job_gone
+from airflow_provider_fabml.core.jobs.submission_errors import job_gone, taken_over
 from airflow_provider_fabml.core.scoring.invocation import (
     place_outputs,
     request_body,
@@ -70,7 +68,8 @@ class Submitter:
     ) -> None:
         self._client, self._store, self._plan = client, store, plan
         self._sleep, self._now, self._new_id = sleep, now, new_id
-        self._stored: Mapping[str, Any] | None = None
+        self._stored: Mapping[str, Any] | None = None  # before this try
+        self._mine: Mapping[str, Any] | None = None  # as this process left it
         self._ready: tuple[Target, dict[str, Any]]
         self._observed: tuple[dict[str, Any], ...] = ()
         self._resumed = True
@@ -91,14 +90,19 @@ class Submitter:
 
         Raises ``UsageError``, ``PermanentError``, ``TransientError`` or ``OutOfTimeError``.
         """
-        self._stored = self._store.load()
+        self._stored = self._mine = self._store.load()
         record = Record.from_json(self._stored) if self._stored else None
         known = Known.at_start(record, self._plan.situation, self._plan.limits)
         while True:
             step = submission.next_step(known, self._now())
             if isinstance(step, steps.Resume):
                 return self._resume(step)
-            known = self._doing[type(step)](step, known)
+            try:
+                known = self._doing[type(step)](step, known)
+            except TransientError as error:
+                if isinstance(step, steps.Post | steps.Fail):
+                    raise
+                known = known.troubled(error, self._now())
 
     def _ask(self, step: steps.Ask, known: Known) -> Known:
         handle = step.record.handle
@@ -113,13 +117,8 @@ class Submitter:
         return known.asked(view.status)
 
     def _look_up(self, step: steps.LookUp, known: Known) -> Known:
-        """The verdict over all jobs of the endpoint, with the details of those that tell nothing."""
-        record = step.record
-        log.info("Looking for the job of attempt %s by output URI and tag", record.attempt)
-        jobs = self._client.list_jobs(record.endpoint_name)
-        details = {name: self._client.get_job_resource(name) for name in doubtful(record, jobs)}
-        told = [details.get(str(job["name"])) or job for job in jobs]
-        return known.looked(judge(record, told, self._now(), known.visible_by))
+        found = look_up(self._client, step.record, self._now(), known.visible_by)
+        return known.looked(found)
 
     def _adopt(self, step: steps.Adopt, known: Known) -> Known:
         log.info("Found job %s; no second one is started", step.job_name)
@@ -127,13 +126,13 @@ class Submitter:
 
     def _wait(self, step: steps.Wait, known: Known) -> Known:
         if step.why:
-            log.warning("%s; next POST in %.0f s", step.why, step.seconds)
+            log.warning("%s; going on in %.0f s", step.why, step.seconds)
         self._sleep(step.seconds)
         return known.waited()
 
     def _leave_behind(self, step: steps.LeaveBehind, known: Known) -> Known:
         log.warning("Attempt %s is left as it is: it %s", step.record.attempt, step.why)
-        return known.ended()
+        return known.settle(*step.jobs)
 
     def _fail(self, step: steps.Fail, known: Known) -> Known:
         raise self._give_up(step.error, known)
@@ -151,8 +150,7 @@ class Submitter:
         plan.before_post(invocation, outputs)
         tags = {**plan.tags, INVOCATION_TAG: invocation_id}
         body = request_body(invocation, outputs, tags=tags, description=plan.description)
-        self._ready = target, body
-        deadline = known.limits.deadline
+        self._ready = target, self._client.with_asset_ids(body)
         record = Record(
             attempt=step.attempt,
             invocation_id=invocation_id,
@@ -166,7 +164,7 @@ class Submitter:
             outputs=shown_outputs(outputs),
             intended_at=self._now().isoformat(),
             own_place=invocation.own_place,
-            deadline=deadline.isoformat() if deadline else None,
+            deadline=step.deadline.isoformat() if step.deadline else None,
             unseen=step.unseen,
         )
         return known.opened(record)
@@ -176,7 +174,7 @@ class Submitter:
         target, body = self._ready
         # Each POST is an intent of its own: a look-up counts its window from here.
         record = step.record._replace(intended_at=self._now().isoformat())
-        self._store.save(record.to_json())
+        self._save(record)
         known = known._replace(record=record)
         try:
             view = self._client.invoke(
@@ -199,6 +197,17 @@ class Submitter:
         self._resumed = False
         return self._remember(record, view, known)
 
+    def _save(self, record: Record) -> None:
+        """Store the record; raises ``TakenOverError`` where another try has stored one meanwhile."""
+        if self._is_taken_over():
+            raise taken_over(record)
+        self._mine = record.to_json()
+        self._store.save(self._mine)
+
+    def _is_taken_over(self) -> bool:
+        """A process can be stopped at any line, for longer than Airflow waits for its heartbeats."""
+        return _mark(self._store.load()) != _mark(self._mine)
+
     def _remember(self, record: Record, view: JobView, known: Known) -> Known:
         handle = JobHandle(
             job_name=view.name,
@@ -213,7 +222,7 @@ class Submitter:
             invocation_id=record.invocation_id,
         )
         record = record._replace(job=handle.to_json())
-        self._store.save(record.to_json())
+        self._save(record)
         self._observed = (view.properties,)
         return known.has_job(record, view.status)
 
@@ -221,7 +230,7 @@ class Submitter:
         record, own = step.record, self._plan.limits.deadline
         if record.deadline is None and own is not None:
             record = record._replace(deadline=own.isoformat())
-            self._store.save(record.to_json())
+            self._save(record)
         handle = record.handle._replace(status=step.status)
         if self._resumed:
             log.info("Resuming job %s of attempt %s", handle.job_name, record.attempt)
@@ -238,11 +247,13 @@ class Submitter:
             # A job that is gone, or out of reach, must not bar the way for ever.
             came = f"left as it is: {error}"
         log.info("Job %s of attempt %s: %s", step.job_name, step.record.attempt, came)
-        return known.ended()
+        return known.settle(step.job_name)
 
     def _give_up(self, error: FabmlError, known: Known) -> FabmlError:
         """Leave a true record behind: no intent of a POST that has not run, no deadline that passed."""
         record = known.record
+        if self._is_taken_over():
+            return error  # the record is another try's now
         if record is not None and known.ours and known.unknown_since is None:
             # The number and the folder of the attempt before stay taken, an earlier POST open.
             still_open = record.before_its_last_post()
@@ -252,8 +263,13 @@ class Submitter:
             else:
                 self._store.forget()
         elif isinstance(error, OutOfTimeError) and record is not None:
-            self._store.save(record._replace(deadline=None).to_json())
+            self._save(record._replace(deadline=None))
         return error
+
+
+def _mark(stored: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """What tells one intent from another."""
+    return tuple((stored or {}).get(name) for name in ("attempt", "invocation_id", "intended_at"))
 
 
 def _pause(error: TransientError, posts: int) -> timedelta:

@@ -132,3 +132,7 @@ class OutputNotUsableError(FabmlError):
 
 class OutOfTimeError(FabmlError):
     """The caller's own deadline passed while a job was running."""
+
+
+class TakenOverError(FabmlError):
+    """Another try of the same task goes on in this one's place."""

@@ -147,9 +147,10 @@ class AzureMLBatchHook(BaseHook):
         target = client.target(endpoint_name, deployment_name, kind)
         check_kind(invocation, target.kind)
         placed = place_outputs(invocation, target.kind, "", attempt_name(1, invocation_id))
+        body = request_body(invocation, placed, tags={}, description=None)
         view = client.invoke(
             target,
-            request_body(invocation, placed, tags={}, description=None),
+            client.with_asset_ids(body),
             deployment_name=invocation.deployment_name,
             invocation_id=invocation_id,
         )

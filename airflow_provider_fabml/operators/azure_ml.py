@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralTimeout
 from airflow.sdk.timezone import utcnow
 
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.jobs.job import JobHandle, is_terminal
+from airflow_provider_fabml.core.jobs.known import PATIENCE, SEND_WINDOW
 from airflow_provider_fabml.core.jobs.look_up import SETTLE_WINDOW
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.core.options import check_options
@@ -94,6 +95,8 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     # Airflow's own timeout stays behind the trigger's deadline, for a triggerer that is down.
     net: timedelta = timedelta(minutes=5)
     settle_window: timedelta = SETTLE_WINDOW
+    send_window: timedelta = SEND_WINDOW
+    patience: timedelta = PATIENCE
     # Made when the task runs: Airflow copies operators, and a lock cannot be copied.
     _sleeper: Interruptible | None = None
 
@@ -149,14 +152,20 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         with airflow_errors():
             invocation = self._parse()  # a wrong call costs no request, not even a token
             with self._run(context) as run:
-                submitted = run.submit(invocation)
-                handle = run.confirm(submitted, invocation.settings)
-                if not self.wait_for_completion:
-                    return handle.to_json()
-                if self._worth_deferring(handle, submitted.deadline):
-                    run.heed()
-                    self._defer(handle, submitted.deadline)
-                return run.wait(handle, submitted.deadline)
+                try:
+                    return self._score(run, invocation)
+                except AirflowTaskTimeout:
+                    return run.timed_out()
+
+    def _score(self, run: ScoringRun, invocation: Invocation) -> dict[str, Any]:
+        submitted = run.submit(invocation)
+        handle = run.confirm(submitted, invocation.settings)
+        if not self.wait_for_completion:
+            return handle.to_json()
+        if self._worth_deferring(handle, submitted.deadline):
+            run.heed()
+            self._defer(handle, submitted.deadline)
+        return run.wait(handle, submitted.deadline)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Resume after the trigger's event; the same result and errors as without deferring."""

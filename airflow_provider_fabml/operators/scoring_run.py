@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
+from airflow_provider_fabml.clients.completion import cancelled
+from airflow_provider_fabml.clients.look_up import jobs_of, late_jobs, look_up
 from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, OutputNotUsableError
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
 from airflow_provider_fabml.core.jobs.known import Limits
 from airflow_provider_fabml.core.jobs.polling import Pace
 from airflow_provider_fabml.core.jobs.record import Situation
-from airflow_provider_fabml.core.jobs.submission_errors import listed_too_late
+from airflow_provider_fabml.core.jobs.submission_errors import (
+    listed_too_late,
+    may_have_started,
+    no_time_to_look,
+)
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.core.options import deadline_of, post_time_of
 from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
@@ -127,6 +133,18 @@ class ScoringRun:
             return self.finish(seen)
         raise self.out_of_time(handle if seen.status == CANCELED else seen)
 
+    def timed_out(self) -> dict[str, Any]:
+        """Airflow's own ``execution_timeout`` came first: a service was slower than our margin before it."""
+        if self._handle is not None:
+            return self.last_look(self._handle)
+        record = self._memory.record()
+        self._memory.change(deadline=None)
+        if record is not None and record.job is None:
+            raise no_time_to_look(record)
+        raise OutOfTimeError(
+            "execution_timeout passed before a job was started", remedy="raise execution_timeout"
+        )
+
     def out_of_time(self, handle: JobHandle) -> OutOfTimeError:
         """The error of a deadline that passed, after settling the job as ``on_timeout`` says."""
         from airflow_provider_fabml.clients.completion import out_of_time
@@ -191,6 +209,8 @@ class ScoringRun:
             deadline=deadline_of(start, task.execution_timeout),
             post_time=post_time_of(task.execution_timeout, self._client.request_time),
             settle_window=task.settle_window,
+            send_window=task.send_window,
+            patience=task.patience,
             cancel_before=task.on_clear == "cancel",
         )
 
@@ -202,13 +222,27 @@ class ScoringRun:
 
     def _settle(self, fate: Fate) -> None:
         """Cancel first: Airflow kills the process in seconds, and a deleted run has no memory."""
-        from airflow_provider_fabml.clients.completion import cancelled
-
-        handle = self._known_job()
-        if fate is Fate.CANCEL and handle is not None:
-            log.info("Job %s: %s", handle.job_name, cancelled(handle, self._client))
+        if fate is Fate.CANCEL:
+            handle = self._known_job()
+            names = (handle.job_name,) if handle else self._jobs_of_open_posts()
+            for name in names:
+                log.info("Job %s: %s", name, cancelled(name, self._client))
         if fate in {Fate.CANCEL, Fate.FORGET}:
             self._memory.spend()
+
+    def _jobs_of_open_posts(self) -> tuple[str, ...]:
+        """The jobs of an attempt that ends before their names were known; what is not listed is named."""
+        record = self._memory.record()
+        if record is None:
+            return ()
+        found: tuple[str, ...] = ()
+        try:
+            found = jobs_of(look_up(self._client, record, utcnow(), None))
+        except FabmlError as error:
+            log.warning("Which jobs there are could not be asked: %s", error)
+        if not found:
+            log.error("%s; it is not listed, and not cancelled", may_have_started(record))
+        return found
 
     def _known_job(self) -> JobHandle | None:
         if self._handle is not None:
@@ -221,16 +255,16 @@ class ScoringRun:
         record = self._memory.record()
         if record is None or not record.unseen:
             return
-        from airflow_provider_fabml.clients.late_jobs import late_jobs
-
         try:
-            late = late_jobs(self._client, handle.job_name, record.unseen_posts(), utcnow())
+            found = look_up(self._client, record, utcnow(), None)
         except FabmlError as error:  # the result is there, and must not be lost for this
             log.warning("Whether an earlier POST made a job too could not be asked: %s", error)
             return
+        late = late_jobs(found, handle.job_name)
         if late:
             window = self._task.settle_window
-            log.error(listed_too_late(record.unseen_posts(), handle.job_name, late, window))
+            posts = [verdict.post for verdict in found]
+            log.error(listed_too_late(posts, handle.job_name, late, window))
 
 
 def _no_checks(_invocation: object, _outputs: object) -> None:

@@ -102,6 +102,8 @@ class AzureMLBatchJobSensor(UniformSensor):
                 poll_interval=max(self.poke_interval, 1.0),
                 deadline=deadline.isoformat(),
                 cancel_on_kill=False,  # someone else's job
+                on_clear="leave",
+                on_timeout="leave",
                 first_wait=self.first_wait,
             ),
             method_name="execute_complete",
@@ -125,13 +127,17 @@ class AzureMLBatchJobSensor(UniformSensor):
             return result_of(handle, client, checks)
 
     def _count(self, context: Context, error: PermanentError) -> None:
-        """Raises the error unless the job was seen before and refusals have not lasted (see ``watch``).
+        """Raises the error of a job that may never have been, and of refusals that last (see ``watch``).
+
+        A job that was seen, or of which there is a handle, has been started: a refusal may pass.
 
         They are counted in the task state store: in reschedule mode each look is another process.
         """
         stored = context["task_state_store"].get(REFUSALS_KEY, default=None)
         if not isinstance(stored, dict):
-            raise error
+            if not isinstance(self.job, dict):
+                raise error
+            stored = Refusals().to_json()
         refusals = Refusals.from_json(stored).and_one(utcnow())
         if refusals.too_many(utcnow()):
             raise PermanentError(Refused("", str(error)).what)

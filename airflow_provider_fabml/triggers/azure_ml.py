@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_fabml.core.errors import FabmlError, PermanentError, TransientError
+from airflow_provider_fabml.core.errors import FabmlError
 from airflow_provider_fabml.core.jobs.ending import Wish
 from airflow_provider_fabml.core.jobs.job import JobHandle
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR, Pace
@@ -54,8 +55,8 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         poll_interval: float = 30.0,
         deadline: str | None = None,
         cancel_on_kill: bool = True,
-        on_clear: str = "leave",
-        on_timeout: str = "leave",
+        on_clear: str = "cancel",
+        on_timeout: str = "cancel",
         first_wait: float = TRIGGER_FLOOR,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -88,17 +89,15 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         """Yield one event."""
         if self._waiting().wish.may_cancel:
             await ending.wake_airflow(self.task_instance)
-        try:
-            async with await AzureMLBatchHook(self.azure_ml_conn_id).aget_client() as client:
-                event = await self._wait(client)
-        except FabmlError as error:
-            event = {"status": "error", "job": self.job, "message": str(error)}
+        async with AsyncExitStack() as stack:
+            event = await self._wait(stack)
         if event["status"] == "timeout" and self.on_timeout == "cancel":
             await self._cancel_in_time()
         yield TriggerEvent(event)
 
-    async def _wait(self, client: AsyncBatchEndpointClient) -> dict[str, Any]:
+    async def _wait(self, stack: AsyncExitStack) -> dict[str, Any]:
         handle = JobHandle.from_json(self.job)
+        looker = _Looker(self.azure_ml_conn_id, stack)
         watching = watch(
             Pace(self.poll_interval, self.first_wait),
             deadline=self._deadline(),
@@ -112,7 +111,7 @@ class AzureMLBatchJobTrigger(BaseTrigger):
                 step = watching.send(answer)
                 answer = None
                 if isinstance(step, Look):
-                    answer = await _look(client, handle.job_name)
+                    answer = await looker.look(handle.job_name)
                 else:
                     if step.note:
                         self.log.info("Job %s: %s", handle.job_name, step.note)
@@ -151,12 +150,32 @@ class AzureMLBatchJobTrigger(BaseTrigger):
         )
 
 
-async def _look(client: AsyncBatchEndpointClient, job_name: str) -> Seen | NotSeen:
-    try:
-        view = await client.get_job(job_name)
-    except (TransientError, PermanentError) as error:
-        return NotSeen.because(error, datetime.now(UTC))
-    return Seen(view.status, datetime.now(UTC))
+class _Looker:
+    """Looks at a job, through a client that is made by the first look that can.
+
+    A connection that cannot be read just now is as little a word about the job as a failed look (D6).
+    """
+
+    def __init__(self, azure_ml_conn_id: str, stack: AsyncExitStack) -> None:
+        self._azure_ml_conn_id, self._stack = azure_ml_conn_id, stack
+        self._client: AsyncBatchEndpointClient | None = None
+
+    async def look(self, job_name: str) -> Seen | NotSeen:
+        """Ask once."""
+        try:
+            client = self._client or await self._connect()
+            view = await client.get_job(job_name)
+        except FabmlError as error:
+            return NotSeen.because(error, datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - a trigger that raises fails its task, whose job runs on
+            what = f"connection {self._azure_ml_conn_id!r} could not be read: {error}"
+            return NotSeen(what, datetime.now(UTC), refused=True)
+        return Seen(view.status, datetime.now(UTC))
+
+    async def _connect(self) -> AsyncBatchEndpointClient:
+        client = await AzureMLBatchHook(self._azure_ml_conn_id).aget_client()
+        self._client = await self._stack.enter_async_context(client)
+        return self._client
 
 
 def _event(handle: JobHandle, outcome: Ended | OutOfTime | Refused) -> dict[str, Any]:

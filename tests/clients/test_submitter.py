@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,12 @@ from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
 from airflow_provider_fabml.clients.plan import Plan
 from airflow_provider_fabml.clients.submitter import Submitter
 from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
-from airflow_provider_fabml.core.errors import AnswerLostError, PermanentError, TransientError
+from airflow_provider_fabml.core.errors import (
+    AnswerLostError,
+    PermanentError,
+    TakenOverError,
+    TransientError,
+)
 from airflow_provider_fabml.core.jobs.known import Limits
 from airflow_provider_fabml.core.jobs.look_up import SETTLE_WINDOW
 from airflow_provider_fabml.core.jobs.record import Situation
@@ -21,7 +27,7 @@ from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 from airflow_provider_fabml.emulator import EmulatorServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 POST = {"method": "POST", "path": r"/endpoints/[^/]+/jobs$"}
 ROOT = "azureml://datastores/trusted_blob/paths/out"
@@ -38,6 +44,7 @@ class Store:
         self.value: dict[str, Any] | None = None
         self.saves: list[tuple[bool, int]] = []
         self.dies_at_save = 0
+        self.after_save: Callable[[], None] | None = None
         self._emulator = emulator
 
     def load(self) -> dict[str, Any] | None:
@@ -51,6 +58,8 @@ class Store:
             raise Crash
         self.value = value
         self.saves.append((value["job"] is not None, len(self._emulator.control.jobs())))
+        if self.after_save:
+            self.after_save()
 
     def forget(self) -> None:
         """Drop the record."""
@@ -113,6 +122,9 @@ def submitter(
     max_tries: int = 2,
     cancel_before: bool = True,
     folder: str = "heart",
+    patience: float = 600,
+    send_window: float = 60,
+    before_post: Callable[[], object] = lambda: None,
 ) -> Submitter:
     """A try of one task instance."""
     uri = f"azureml://datastores/trusted_blob/paths/{folder}"
@@ -126,8 +138,12 @@ def submitter(
         situation=Situation(try_number, max_tries, digest(invocation)),
         tags={},
         description="a test",
-        before_post=lambda _invocation, _outputs: None,
-        limits=Limits(cancel_before=cancel_before),
+        before_post=lambda _invocation, _outputs: before_post() and None,
+        limits=Limits(
+            cancel_before=cancel_before,
+            patience=timedelta(seconds=patience),
+            send_window=timedelta(seconds=send_window),
+        ),
     )
     return Submitter(client, store, plan, sleep=clock.sleep, now=clock.now)
 
@@ -240,15 +256,57 @@ def test_throttled_without_end_is_the_retrys_business(emulator, client, store, c
     assert (clock.slept, store.value, jobs(emulator)) == ([1, 2, 4, 8], None, [])
 
 
-def test_a_look_up_that_cannot_be_answered_decides_nothing(emulator, client, store, clock):
-    """While jobs cannot be listed nothing is posted; the record stays."""
+def test_a_look_up_that_cannot_be_answered_is_asked_again(emulator, client, store, clock):
+    """Nothing is posted while jobs cannot be listed; the same try finds its job when they can."""
     emulator.control.add_fault(**POST, drop=True, when="after")
     emulator.control.add_fault(method="GET", path="/jobs$", status=503, times=4)
-    with pytest.raises(TransientError, match="listing jobs"):
-        submitter(client, store, clock).submit()
+    done = submitter(client, store, clock).submit()
+    assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+    assert clock.slept == [1]
+
+
+def test_a_look_up_without_any_answer_decides_nothing(emulator, client, store, clock):
+    """Patience ends; the error tells what may have been started, and the next try finds it."""
+    emulator.control.add_fault(**POST, drop=True, when="after")
+    emulator.control.add_fault(method="GET", path="/jobs$", status=503, times=500)
+    with pytest.raises(
+        TransientError, match="may have been started on endpoint 'heart-classifier'"
+    ):
+        submitter(client, store, clock, patience=2).submit()
     assert (len(jobs(emulator)), store.value["job"]) == (1, None)
+    emulator.control.clear_faults()
     done = submitter(client, store, clock, try_number=2).submit()
     assert [job["name"] for job in jobs(emulator)] == [done.handle.job_name]
+
+
+def test_a_process_that_was_stopped_before_its_post_does_not_send_it(
+    emulator, client, store, clock
+):
+    """Stopped right after it stored its intent; another try has started the job meanwhile."""
+
+    def another_try() -> None:
+        store.after_save = None
+        time.sleep(0.3)
+        clock.sleep(3600)
+        submitter(client, store, clock, try_number=2).submit()
+
+    store.after_save = another_try
+    with pytest.raises(TakenOverError, match="another try"):
+        submitter(client, store, clock, send_window=0.2).submit()
+    assert [job["name"] for job in jobs(emulator)] == [store.value["job"]["job_name"]]
+
+
+def test_a_process_that_was_stopped_before_its_intent_does_not_store_it(
+    emulator, client, store, clock
+):
+    """Another try has started the job meanwhile, and its handle stays."""
+
+    def another_try() -> object:
+        return submitter(client, store, clock, try_number=2).submit()
+
+    with pytest.raises(TakenOverError, match="another try"):
+        submitter(client, store, clock, before_post=another_try).submit()
+    assert [job["name"] for job in jobs(emulator)] == [store.value["job"]["job_name"]]
 
 
 @pytest.mark.parametrize("cancel", [True, False])

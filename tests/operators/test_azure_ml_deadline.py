@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.meanwhile import meanwhile, until
 from support.operators import new_run, score
 from support.task_runner import TaskOutcome, run_task, run_to_end
 
@@ -71,11 +71,9 @@ def test_a_job_that_was_left_gets_a_new_deadline_and_no_twin(manual_scoring: Sco
         for _ in range(5):
             manual_scoring.emulator.control.advance_job(job["name"])
 
-    thread = threading.Thread(target=end)
     task.changes["execution_timeout"] = timedelta(seconds=60)
-    thread.start()
-    done = task.run(2, datetime.now(UTC))
-    thread.join()
+    with meanwhile(end):
+        done = task.run(2, datetime.now(UTC))
     assert done.state == "success", done.text
     assert [done.result["job_name"]] == [job["name"] for job in task.jobs()]
 
@@ -92,28 +90,25 @@ def test_nothing_is_posted_when_the_answer_would_come_too_late(manual_scoring: S
 
 def test_a_slow_answer_is_given_up_in_time_and_its_job_found(manual_scoring: Scoring):
     """The POST has half of the timeout; then its job is looked for, and the task goes on with it."""
-    manual_scoring.emulator.control.add_fault(**POST, when="after", delay=30)
-    task = Task(manual_scoring, deferrable=True, execution_timeout=timedelta(seconds=8))
+    manual_scoring.emulator.control.add_fault(**POST, when="after", delay=60)
+    task = Task(manual_scoring, deferrable=True, execution_timeout=timedelta(seconds=16))
     began = time.monotonic()
     done = task.run(1, datetime.now(UTC), to_end=False)
     assert done.state == "deferred", done.text
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 16
     assert len(manual_scoring.posts()) == len(task.jobs()) == 1
 
 
 def test_a_job_that_ended_by_the_deadline_counts(manual_scoring: Scoring):
     """The last look comes at the deadline itself."""
-    task = Task(manual_scoring, execution_timeout=timedelta(seconds=4), poll_interval=60)
+    task = Task(manual_scoring, execution_timeout=timedelta(seconds=10), poll_interval=60)
 
     def end() -> None:
-        while not task.jobs():
-            time.sleep(0.05)
+        until(task.jobs)
         time.sleep(1.2)
         for _ in range(5):
             manual_scoring.emulator.control.advance_job(task.jobs()[0]["name"])
 
-    thread = threading.Thread(target=end)
-    thread.start()
-    done = task.run(1, datetime.now(UTC))
-    thread.join()
+    with meanwhile(end):
+        done = task.run(1, datetime.now(UTC))
     assert done.state == "success", done.text

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from support.meanwhile import meanwhile, until
 from support.operators import new_run, score
 from support.scoring import start_job
 from support.task_runner import Supervisor, run_task, run_to_end, supervised
@@ -102,8 +103,7 @@ def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **c
     supervisor.task_states = {} if state == GONE else {run_id: {"score": state}}
 
     def interfere() -> None:
-        while not scoring.emulator.control.jobs():
-            time.sleep(0.05)
+        until(scoring.emulator.control.jobs)
         time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1.5)
@@ -111,12 +111,10 @@ def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **c
             scoring.emulator.control.set_state(only_job(scoring)["name"], "Completed")
 
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=interfere)
-    thread.start()
     try:
-        return run_task(operator, run_id=run_id, supervisor=supervisor)
+        with meanwhile(interfere):
+            return run_task(operator, run_id=run_id, supervisor=supervisor)
     finally:
-        thread.join()
         signal.signal(signal.SIGTERM, before)
 
 
@@ -273,14 +271,11 @@ def test_a_refusal_amid_the_looks_may_pass(manual_scoring: Scoring, deferrable: 
     )
 
     def end() -> None:
-        while not control.jobs() or control.faults():
-            time.sleep(0.05)
+        until(lambda: control.jobs() and not control.faults())
         control.set_state(only_job(manual_scoring)["name"], "Completed")
 
-    thread = threading.Thread(target=end)
-    thread.start()
-    done = run_to_end(operator, connections=manual_scoring.connections, run_id=new_run())
-    thread.join()
+    with meanwhile(end):
+        done = run_to_end(operator, connections=manual_scoring.connections, run_id=new_run())
     assert done.state == "success", done.text
     assert "403" in done.text
 
@@ -317,23 +312,20 @@ def test_a_result_that_is_not_usable_is_not_waited_for_again(manual_scoring: Sco
     run_id, store = new_run(), {}
 
     def end(number: int) -> None:
-        while len(manual_scoring.emulator.control.jobs()) < number:
-            time.sleep(0.05)
+        until(lambda: len(manual_scoring.emulator.control.jobs()) == number)
         job = manual_scoring.emulator.control.jobs()[-1]
         manual_scoring.emulator.control.set_state(job["name"], "Completed")
 
     for number in (1, 2):
-        thread = threading.Thread(target=end, args=(number,))
-        thread.start()
-        done = run_to_end(
-            operator,
-            connections=manual_scoring.connections,
-            run_id=run_id,
-            state_store=store,
-            try_number=number,
-            max_tries=1,
-        )
-        thread.join()
+        with meanwhile(functools.partial(end, number)):
+            done = run_to_end(
+                operator,
+                connections=manual_scoring.connections,
+                run_id=run_id,
+                state_store=store,
+                try_number=number,
+                max_tries=1,
+            )
         assert "nothing lies at" in str(done.error)
     assert len({post.body for post in manual_scoring.posts()}) == 2
     assert ["/score/1-" in post.body for post in manual_scoring.posts()] == [True, False]

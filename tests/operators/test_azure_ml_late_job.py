@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from support.meanwhile import meanwhile, until
 from support.operators import ROOT, Score, new_run
 from support.task_runner import run_to_end
 
@@ -39,21 +39,18 @@ def test_a_job_that_was_listed_too_late_is_told_when_the_task_ends(manual_scorin
     )
 
     def end() -> None:
-        while len(control.jobs()) < 2:
-            time.sleep(0.05)
+        until(lambda: len(control.jobs()) == 2)
         time.sleep(5)
         for _ in range(5):
             control.advance_job(control.jobs()[-1]["name"])
 
-    thread = threading.Thread(target=end)
-    thread.start()
-    done = run_to_end(
-        operator,
-        connections=manual_scoring.connections,
-        run_id=new_run(),
-        start_date=datetime.now(UTC),
-    )
-    thread.join()
+    with meanwhile(end):
+        done = run_to_end(
+            operator,
+            connections=manual_scoring.connections,
+            run_id=new_run(),
+            start_date=datetime.now(UTC),
+        )
     first, second = (job["name"] for job in control.jobs())
     assert done.result["job_name"] == second, done.text
     (told,) = [line for line in done.log if "no list showed" in line]

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from support.meanwhile import alarm_of_ones_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -225,7 +226,7 @@ def run_task(
 
     store = state_store if state_store is not None else {}
     supervisor = supervisor or Supervisor(connections or {}, store)
-    with supervised(supervisor), captured_log() as log:
+    with alarm_of_ones_own(), supervised(supervisor), captured_log() as log:
         ti = make_task_instance(
             operator,
             run_id=run_id,

@@ -24,8 +24,8 @@ CLOCK_SKEW = timedelta(minutes=5)
 MAX_DETAILS = 20
 
 
-class Adopt(NamedTuple):
-    """The look-up found the attempt's own job; ``others`` carry its marks too (there should be none)."""
+class Identified(NamedTuple):
+    """The POST's own job was found; ``others`` carry its marks too (there should be none)."""
 
     job_name: str
     others: tuple[str, ...] = ()
@@ -47,7 +47,32 @@ class Undecided(NamedTuple):
     candidates: tuple[str, ...]
 
 
-Found: TypeAlias = Adopt | WaitAndLookAgain | NotThere | Undecided
+Found: TypeAlias = Identified | WaitAndLookAgain | NotThere | Undecided
+
+
+class Verdict(NamedTuple):
+    """What a look-up says of one POST; ``post`` is the attempt's record as that POST left it."""
+
+    post: Record
+    found: Found
+
+
+def judge_all(
+    posts: Sequence[Record],
+    jobs: Mapping[str, Sequence[Mapping[str, Any]]],
+    now: datetime,
+    visible_by: datetime | None,
+) -> tuple[Verdict, ...]:
+    """The verdicts on all POSTs of an attempt whose jobs nobody has seen, the newest first.
+
+    ``jobs`` are all jobs of each endpoint's name. Only the newest POST may still be on its way, until
+    ``visible_by``; None where it is answered, or was looked for long enough.
+    """
+    found: list[Verdict] = []
+    for post in posts:
+        in_time = visible_by if not found and visible_by else now
+        found.append(Verdict(post, judge(post, jobs[post.endpoint_name], now, in_time)))
+    return tuple(found)
 
 
 def judge(
@@ -71,10 +96,10 @@ def judge(
     for job in jobs:
         kin[_kinship(record, job)].append(str(job["name"]))
     if kin[_OURS]:
-        return Adopt(kin[_OURS][0], tuple(kin[_OURS][1:]))
+        return Identified(kin[_OURS][0], tuple(kin[_OURS][1:]))
     candidates = kin[_SAME_PLACE] + kin[_UNCLEAR]
     if kin[_SAME_PLACE] and len(candidates) == 1:
-        return Adopt(candidates[0])
+        return Identified(candidates[0])
     if now < visible_by:
         return WaitAndLookAgain(min(5.0, (visible_by - now).total_seconds()))
     return Undecided(tuple(sorted(candidates))) if candidates else NotThere()

@@ -76,9 +76,16 @@ class Record(NamedTuple):
         others = tuple(post for post in self.unseen if post is not mine[-1])
         return self._replace(**mine[-1], job=None, unseen=others)
 
-    def unseen_posts(self) -> list[Record]:
-        """Each POST whose job was never seen, as a record of its own."""
-        return [self._replace(**post, job=None, unseen=()) for post in self.unseen]
+    def open_posts(self) -> list[Record]:
+        """Each POST whose job nobody has seen, newest first, as the record would be if its job were found:
+        the others stay unseen then.
+        """
+        posts = [*self.unseen, *([] if self.job else [self.posted()])]
+        newest_first = range(len(posts) - 1, -1, -1)
+        return [
+            self._replace(**posts[at], job=None, unseen=(*posts[:at], *posts[at + 1 :]))
+            for at in newest_first
+        ]
 
 
 class Situation(NamedTuple):

@@ -18,7 +18,7 @@ class Ask(NamedTuple):
 
 
 class LookUp(NamedTuple):
-    """Read all jobs of the endpoint and judge whether the job of ``record`` is among them."""
+    """Read all jobs of the endpoint and judge which are those of the open POSTs of ``record``."""
 
     record: Record
 
@@ -38,34 +38,36 @@ class Wait(NamedTuple):
 
 
 class End(NamedTuple):
-    """Settle the attempt of ``record``: cancel the job of this name if it still runs."""
+    """Settle a job of the attempt of ``record``: cancel it if it still runs."""
 
     record: Record
     job_name: str
 
 
 class LeaveBehind(NamedTuple):
-    """Settle the attempt of ``record`` by leaving it as it is; ``why`` is worth a line in the log."""
+    """Settle ``jobs`` of the attempt of ``record`` by leaving them; ``why`` is worth a line in the log."""
 
     record: Record
+    jobs: tuple[str, ...]
     why: str
 
 
 class Open(NamedTuple):
     """Open attempt number ``attempt``: find the deployment, place the outputs, make the intent.
 
-    ``unseen`` are earlier POSTs whose jobs no list showed.
+    ``unseen`` are earlier POSTs whose jobs no list showed; waiting for the attempt ends at ``deadline``.
     """
 
     attempt: int
     unseen: tuple[dict[str, object], ...] = ()
+    deadline: datetime | None = None
 
 
 class Post(NamedTuple):
     """Store the intent, then send the job-creating POST, until ``not_after`` at the latest."""
 
     record: Record
-    not_after: datetime | None
+    not_after: datetime
 
 
 class Resume(NamedTuple):

@@ -15,11 +15,14 @@ an intent of this process, nothing posted      ``Post``; ``Wait`` first where th
 the POST is known not to have run              ``Wait``, ``Post``; ``Fail`` after five of them
 a POST of unknown outcome (its answer was      ``LookUp`` by our tag and the output URIs, with
 lost, or a process died around it)             ``Wait`` between looks until the settle window passed
-… its job was found                            ``Adopt`` it
+… its job was found, or meanwhile that of      ``Adopt`` it
+an earlier POST of the attempt
 … no list shows it                             ``Open`` the attempt again; ``Fail`` after four
 … others cannot be told from it                ``Fail``, naming them
 a job, status unknown                          ``Ask``
 a job, status known                            ``Resume``: a completed one gives its result
+a question that failed for a passing reason    ``Wait`` and ask again; ``Fail`` at the deadline,
+                                               or when patience is over
 deadline less the time a POST takes is past    ``Fail`` instead of ``Open``, ``Post`` or ``Wait``
 =============================================  ==================================================
 """
@@ -47,14 +50,15 @@ from airflow_provider_fabml.core.jobs.steps import (
 )
 from airflow_provider_fabml.core.jobs.submission_errors import (
     answers_lost,
+    asked_in_vain,
     no_time_to_look,
     no_time_to_post,
     undecided,
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_fabml.core.jobs.known import Known
-    from airflow_provider_fabml.core.jobs.look_up import Found
+    from airflow_provider_fabml.core.jobs.known import Known, Limits
+    from airflow_provider_fabml.core.jobs.look_up import Verdict
 
 # A POST that is known not to have run (429, no connection) is repeated this often in one try.
 POSTS_NOT_RUN = 5
@@ -68,13 +72,18 @@ def next_step(known: Known, now: datetime) -> Step:
     A new attempt never takes the number of the one before, whose output folder is in use: where
     templates rendered differently when the same try ran again, it takes the next.
     """
+    if known.trouble:
+        pausing = _pause(known, now)
+        if pausing is not None:
+            return pausing
     record = known.record
     if record is None:
-        return _open(known, now, known.now.try_number)
+        return _open(now, known.now.try_number, known.limits)
     if not known.ours and is_over(record, known.now, known.status):
         following = max(known.now.try_number, record.attempt + 1)
-        settling = _settle(known, record, now)
-        return settling or _open(known, now, following, _unseen(record, known.found))
+        return _settle(known, record, now) or _open(
+            now, following, known.limits, _unseen(record, known.found)
+        )
     if record.job is not None:
         return Ask(record) if known.status is None else Resume(record, known.status)
     if known.unknown_since is not None:
@@ -82,25 +91,48 @@ def next_step(known: Known, now: datetime) -> Step:
     return _post(known, record, now)
 
 
+def _pause(known: Known, now: datetime) -> Step | None:
+    """Between two tries to get a question answered; None when it is to be asked again."""
+    due, deadline = known.not_before, _deadline(known)
+    patience_ends = (known.trouble_since or now) + known.limits.patience
+    if due is not None and due > min(patience_ends, deadline or patience_ends):
+        return Fail(asked_in_vain(known.record, known.trouble[-1]))
+    if due is not None and due > now:
+        return Wait((due - now).total_seconds(), f"{known.trouble[-1]}; it will be asked again")
+    return None
+
+
 def _settle(known: Known, before: Record, now: datetime) -> Step | None:
     """The next step towards settling the attempt before; None once there is nothing more to do."""
-    if known.settled or (known.status is not None and is_terminal(known.status)):
-        return None
-    if before.job is not None:
+    ended = known.status is not None and is_terminal(known.status)
+    if before.job is not None and not ended and before.handle.job_name not in known.settled:
         return _leave_or_end(known, before, before.handle.job_name)
+    if not _worth_a_look(known, before):
+        return None
     if known.found is None:
         return LookUp(before)
-    return _settle_found(known, before, known.found, now)
+    for verdict in known.found:
+        step = _settle_one(known, verdict, now)
+        if step is not None:
+            return step
+    return None
 
 
-def _settle_found(known: Known, before: Record, found: Found, now: datetime) -> Step | None:
+def _worth_a_look(known: Known, before: Record) -> bool:
+    """What is to be left is named where it is the newest; all else is named when the task ends."""
+    return bool(before.open_posts()) and (known.limits.cancel_before or before.job is None)
+
+
+def _settle_one(known: Known, verdict: Verdict, now: datetime) -> Step | None:
+    post, found = verdict
     match found:
-        case look_up.Adopt(job_name):
-            return _leave_or_end(known, before, job_name)
-        case look_up.Undecided(candidates):
-            return LeaveBehind(before, f"may have started one of these: {', '.join(candidates)}")
+        case look_up.Identified(job_name) if job_name not in known.settled:
+            return _leave_or_end(known, post, job_name)
+        case look_up.Undecided(candidates) if not {*candidates} <= {*known.settled}:
+            why = f"may have started one of these: {', '.join(candidates)}"
+            return LeaveBehind(post, candidates, why)
         case look_up.WaitAndLookAgain(seconds) if known.limits.cancel_before:
-            return _wait(known, now, seconds) or Fail(no_time_to_look(before))
+            return _wait(now, seconds, known.limits.deadline) or Fail(no_time_to_look(post))
         case _:
             return None
 
@@ -108,64 +140,74 @@ def _settle_found(known: Known, before: Record, found: Found, now: datetime) -> 
 def _leave_or_end(known: Known, before: Record, job_name: str) -> Step:
     if known.limits.cancel_before:
         return End(before, job_name)
-    return LeaveBehind(before, f"started job {job_name}")
+    return LeaveBehind(before, (job_name,), f"started job {job_name}")
 
 
 def _look_up(known: Known, record: Record, now: datetime) -> Step:
-    match known.found:
-        case None:
-            return LookUp(record)
-        case look_up.Adopt(job_name):
-            return Adopt(record, job_name)
-        case look_up.WaitAndLookAgain(seconds):
-            return _wait(known, now, seconds, record.ends) or Fail(no_time_to_look(record))
-        case look_up.Undecided(candidates):
-            return Fail(undecided(record, candidates))
-        case look_up.NotThere():
-            if known.lost > LOST_ANSWERS:
-                return Fail(answers_lost(record, known.lost))
-            return _open(known, now, record.attempt, _unseen(record, known.found))
+    if known.found is None:
+        return LookUp(record)
+    verdicts = [verdict for verdict in known.found if verdict.post.attempt == record.attempt]
+    if isinstance(verdicts[0].found, look_up.WaitAndLookAgain):
+        return _wait(now, verdicts[0].found.seconds, _deadline(known)) or Fail(
+            no_time_to_look(record)
+        )
+    for post, found in verdicts:
+        if isinstance(found, look_up.Identified):
+            return Adopt(post, found.job_name)
+    undecidable = [v.found.candidates for v in verdicts if isinstance(v.found, look_up.Undecided)]
+    if undecidable:
+        return Fail(undecided(record, sorted({name for names in undecidable for name in names})))
+    if known.lost > LOST_ANSWERS:
+        return Fail(answers_lost(record, known.lost))
+    limits = known.limits._replace(deadline=_deadline(known))
+    return _open(now, record.attempt, limits, (*record.unseen, record.posted()))
 
 
-def _unseen(record: Record, found: Found | None) -> tuple[dict[str, object], ...]:
-    """All POSTs so far whose jobs nobody has seen: they are asked for once more when the task ends."""
-    if isinstance(found, look_up.NotThere | look_up.WaitAndLookAgain):
-        return (*record.unseen, record.posted())
-    return tuple(record.unseen)
+def _unseen(record: Record, found: tuple[Verdict, ...] | None) -> tuple[dict[str, object], ...]:
+    """The POSTs of the attempt before whose jobs nobody has seen: they are asked for once more at the end."""
+    if found is None:
+        return tuple(record.unseen)
+    told = look_up.Identified | look_up.Undecided
+    return tuple(post.posted() for post, came in reversed(found) if not isinstance(came, told))
 
 
 def _open(
-    known: Known, now: datetime, attempt: int, unseen: tuple[dict[str, object], ...] = ()
+    now: datetime, attempt: int, limits: Limits, unseen: tuple[dict[str, object], ...] = ()
 ) -> Step:
-    last = _last_post(known)
+    last = _last_post(limits.deadline, limits)
     if last is not None and now > last:
-        return Fail(no_time_to_post(known.limits.deadline))
-    return Open(attempt, unseen)
+        return Fail(no_time_to_post(limits.deadline))
+    return Open(attempt, unseen, limits.deadline)
 
 
 def _post(known: Known, record: Record, now: datetime) -> Step:
-    last = _last_post(known)
+    last = _last_post(record.ends, known.limits)
     due = max(known.not_before or now, now)
     if known.not_run and (len(known.not_run) >= POSTS_NOT_RUN or (last and due > last)):
         return Fail(known.not_run[-1])
     if last is not None and now > last:
-        return Fail(no_time_to_post(known.limits.deadline))
+        return Fail(no_time_to_post(record.ends))
     if due > now:
         return Wait((due - now).total_seconds(), f"{known.not_run[-1]}; it has not run")
-    return Post(record, last)
+    in_time = now + known.limits.send_window
+    return Post(record, min(in_time, last or in_time))
 
 
-def _last_post(known: Known) -> datetime | None:
+def _deadline(known: Known) -> datetime | None:
+    """When waiting ends: a resumed attempt has the deadline of the try that opened it."""
+    record = known.record
+    if record is None or is_over(record, known.now, known.status):
+        return known.limits.deadline
+    return record.ends or known.limits.deadline
+
+
+def _last_post(deadline: datetime | None, limits: Limits) -> datetime | None:
     """The last instant at which a POST may start, so that its answer comes before the deadline."""
-    deadline = known.limits.deadline
-    return None if deadline is None else deadline - known.limits.post_time
+    return None if deadline is None else deadline - limits.post_time
 
 
-def _wait(
-    known: Known, now: datetime, seconds: float, inherited: datetime | None = None
-) -> Wait | None:
+def _wait(now: datetime, seconds: float, deadline: datetime | None) -> Wait | None:
     """Wait for a job to be listed; None where the deadline comes first."""
-    deadline = inherited or known.limits.deadline
     if deadline is not None and now + timedelta(seconds=seconds) > deadline:
         return None
     return Wait(seconds, "")

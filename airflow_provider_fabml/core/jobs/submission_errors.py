@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_fabml.core.errors import AnswerLostError, OutOfTimeError, PermanentError
+from airflow_provider_fabml.core.errors import (
+    AnswerLostError,
+    OutOfTimeError,
+    PermanentError,
+    TakenOverError,
+    TransientError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +35,29 @@ def answers_lost(record: Record, lost: int) -> AnswerLostError:
     return AnswerLostError(
         f"{lost} POSTs to endpoint {record.endpoint_name!r} were sent one after the other, each answer "
         f"was lost, and no list shows a job of theirs (inputs {_places(record.inputs)})"
+    )
+
+
+def asked_in_vain(record: Record | None, error: TransientError) -> TransientError:
+    """A question stayed without an answer; a POST before it may have made a job."""
+    if record is None:
+        return error
+    job = f"Job {record.handle.job_name} was started" if record.job else may_have_started(record)
+    return TransientError(
+        f"{job}; Azure ML does not tell more: {error.what}",
+        status=error.status,
+        retry_after=error.retry_after,
+        remedy="retry the task: it looks for the job again, and starts no second one",
+    )
+
+
+def taken_over(record: Record) -> TakenOverError:
+    """Another try has stored an intent of its own while this process was held up."""
+    started = f"; it has started job {record.handle.job_name}" if record.job else ""
+    return TakenOverError(
+        f"This process was held up while it submitted to endpoint {record.endpoint_name!r}, and another "
+        f"try of the task goes on in its place{started}",
+        remedy="none is needed: the other try has looked for the job before it started one",
     )
 
 

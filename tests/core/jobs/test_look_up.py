@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_fabml.core.jobs.look_up import (
     SETTLE_WINDOW,
-    Adopt,
+    Identified,
     NotThere,
     Undecided,
     WaitAndLookAgain,
@@ -44,17 +44,17 @@ def job(
     ("jobs", "verdict"),
     [
         ([], NotThere()),
-        ([job(URI)], Adopt("j")),
-        ([job(LONG)], Adopt("j")),
-        ([job(URI, "earlier post")], Adopt("j")),
-        ([job(URI, name="a"), job(tag="mine", name="b")], Adopt("a", ("b",))),
-        ([job(tag="mine")], Adopt("j")),
+        ([job(URI)], Identified("j")),
+        ([job(LONG)], Identified("j")),
+        ([job(URI, "earlier post")], Identified("j")),
+        ([job(URI, name="a"), job(tag="mine", name="b")], Identified("a", ("b",))),
+        ([job(tag="mine")], Identified("j")),
         ([job(f"{URI}.other"), job(tag="another")], NotThere()),
         ([job()], Undecided(("j",))),
         ([job(name="b"), job(name="a")], Undecided(("a", "b"))),
         ([job(at=INTENDED - timedelta(minutes=6))], NotThere()),
         ([job(at=INTENDED - timedelta(minutes=4))], Undecided(("j",))),
-        ([job(), job(URI, name="k")], Adopt("k")),
+        ([job(), job(URI, name="k")], Identified("k")),
     ],
 )
 def test_a_place_of_our_own_names_the_job(jobs: list, verdict: object) -> None:
@@ -65,8 +65,8 @@ def test_a_place_of_our_own_names_the_job(jobs: list, verdict: object) -> None:
 @pytest.mark.parametrize(
     ("jobs", "verdict"),
     [
-        ([job(URI)], Adopt("j")),
-        ([job(URI, "mine", INTENDED - timedelta(minutes=4))], Adopt("j")),
+        ([job(URI)], Identified("j")),
+        ([job(URI, "mine", INTENDED - timedelta(minutes=4))], Identified("j")),
         ([job(URI, "another")], NotThere()),
         ([job(URI, at=INTENDED - timedelta(days=1))], NotThere()),
         ([job(URI, at=INTENDED - timedelta(minutes=4))], Undecided(("j",))),

@@ -50,8 +50,11 @@ RUNNING = INTENT._replace(job=JobHandle("j", "heart").to_json())
 SAME, LATER = Situation(1, 2, "dig"), Situation(2, 2, "dig")
 CLEARED = Situation(2, 3, "dig")
 OTHER = Situation(1, 2, "other inputs")
-LIMITED = Limits(deadline=NOON + timedelta(minutes=10), post_time=timedelta(minutes=1))
+SOON = NOON + timedelta(seconds=60)
+DEADLINE = NOON + timedelta(minutes=10)
+LIMITED = Limits(deadline=DEADLINE, post_time=timedelta(minutes=1))
 LEAVING = Limits(cancel_before=False)
+UNAVAILABLE = TransientError("HTTP 503", status=503)
 THROTTLED = TransientError("429", status=429)
 
 
@@ -60,8 +63,16 @@ def start(record: Record | None, now: Situation, limits: Limits = Limits()) -> K
     return Known.at_start(record, now, limits)
 
 
-LOOKED = {
-    "adopt": look_up.Adopt("k"),
+def looked(known: Known, verdict: str, *earlier: str) -> Known:
+    """After a look-up with this verdict on the newest POST, and these on earlier ones."""
+    assert known.record is not None
+    posts = known.record.open_posts()
+    verdicts = (LOOKED[verdict], *(LOOKED[name] for name in earlier))
+    return known.looked(tuple(map(look_up.Verdict, posts, verdicts)))
+
+
+LOOKED: dict[str, look_up.Found] = {
+    "identified": look_up.Identified("k"),
     "wait": look_up.WaitAndLookAgain(5.0),
     "undecided": look_up.Undecided(("a", "b")),
     "not there": look_up.NotThere(),
@@ -74,10 +85,10 @@ LOOKED = {
         (start(None, SAME), Open(1)),
         (start(INTENT, SAME), LookUp(INTENT)),
         (start(INTENT, LATER), LookUp(INTENT)),
-        (start(INTENT, LATER).looked(LOOKED["adopt"]), Adopt(INTENT, "k")),
-        (start(INTENT, LATER).looked(LOOKED["wait"]), Wait(5.0, "")),
-        (start(INTENT, LATER).looked(LOOKED["wait"]).waited(), LookUp(INTENT)),
-        (start(INTENT, LATER).looked(LOOKED["not there"]), Open(1, (INTENT.posted(),))),
+        (looked(start(INTENT, LATER), "identified"), Adopt(INTENT, "k")),
+        (looked(start(INTENT, LATER), "wait"), Wait(5.0, "")),
+        (looked(start(INTENT, LATER), "wait").waited(), LookUp(INTENT)),
+        (looked(start(INTENT, LATER), "not there"), Open(1, (INTENT.posted(),))),
         (start(RUNNING, LATER), Ask(RUNNING)),
         (start(RUNNING, LATER).asked("Running"), Resume(RUNNING, "Running")),
         (start(RUNNING, LATER).asked("Completed"), Resume(RUNNING, "Completed")),
@@ -85,7 +96,7 @@ LOOKED = {
         (start(RUNNING, SAME).asked("Failed"), Resume(RUNNING, "Failed")),
         (start(RUNNING, LATER).asked("Failed"), Open(2)),
         (start(RUNNING, LATER).asked("Canceled"), Open(2)),
-        (start(None, SAME).opened(INTENT), Post(INTENT, None)),
+        (start(None, SAME).opened(INTENT), Post(INTENT, SOON)),
         (start(None, SAME).opened(INTENT).lost_answer(NOON), LookUp(INTENT)),
         (start(None, SAME).opened(INTENT).has_job(RUNNING, "Queued"), Resume(RUNNING, "Queued")),
     ],
@@ -100,14 +111,14 @@ def test_an_attempt_that_is_over_is_settled_before_the_next(now: Situation) -> N
     """A Clear or other inputs: the job is ended, then an attempt with a new number is opened."""
     known = start(RUNNING, now)
     assert next_step(known, NOON) == End(RUNNING, "j")
-    assert next_step(known.ended(), NOON) == Open(max(2, now.try_number))
-    looked = start(INTENT, now)
-    assert next_step(looked, NOON) == LookUp(INTENT)
-    assert next_step(looked.looked(LOOKED["adopt"]), NOON) == End(INTENT, "k")
-    assert next_step(looked.looked(LOOKED["wait"]), NOON) == Wait(5.0, "")
+    assert next_step(known.settle("j"), NOON) == Open(max(2, now.try_number))
+    intent = start(INTENT, now)
+    assert next_step(intent, NOON) == LookUp(INTENT)
+    assert next_step(looked(intent, "identified"), NOON) == End(INTENT, "k")
+    assert next_step(looked(intent, "wait"), NOON) == Wait(5.0, "")
     opened = Open(max(2, now.try_number), (INTENT.posted(),))
-    assert next_step(looked.looked(LOOKED["not there"]), NOON) == opened
-    told = next_step(looked.looked(LOOKED["undecided"]), NOON)
+    assert next_step(looked(intent, "not there"), NOON) == opened
+    told = next_step(looked(intent, "undecided"), NOON)
     assert isinstance(told, LeaveBehind)
     assert "a, b" in told.why
 
@@ -117,8 +128,8 @@ def test_an_attempt_that_is_left_is_looked_at_once_and_named() -> None:
     assert isinstance(next_step(start(RUNNING, CLEARED, LEAVING), NOON), LeaveBehind)
     known = start(INTENT, CLEARED, LEAVING)
     assert next_step(known, NOON) == LookUp(INTENT)
-    assert isinstance(next_step(known.looked(LOOKED["adopt"]), NOON), LeaveBehind)
-    assert next_step(known.looked(LOOKED["wait"]), NOON) == Open(2, (INTENT.posted(),))
+    assert isinstance(next_step(looked(known, "identified"), NOON), LeaveBehind)
+    assert next_step(looked(known, "wait"), NOON) == Open(2, (INTENT.posted(),))
 
 
 def test_a_spent_attempt_gives_way_to_the_next_try_only() -> None:
@@ -151,18 +162,19 @@ def test_a_post_that_has_not_run_is_repeated_after_its_delay() -> None:
     for _ in range(4):
         known = known.refused_to_run(THROTTLED, NOON + timedelta(seconds=7))
         assert next_step(known, NOON) == Wait(7.0, "429; it has not run")
-        assert next_step(known.waited(), NOON) == Post(INTENT, None)
+        assert next_step(known.waited(), NOON) == Post(INTENT, SOON)
     assert next_step(known.refused_to_run(THROTTLED, NOON), NOON) == Fail(THROTTLED)
 
 
-@pytest.mark.parametrize("minutes", [8, 9.5])
+@pytest.mark.parametrize("minutes", [8.5, 9.5])
 def test_no_post_starts_where_its_answer_would_come_too_late(minutes: float) -> None:
     """Deadline 12:10, and a POST may take a minute: the last one starts at 12:09."""
     now, last = NOON + timedelta(minutes=minutes), NOON + timedelta(minutes=9)
-    opened = start(None, SAME, LIMITED).opened(INTENT)
+    record = INTENT._replace(deadline=DEADLINE.isoformat())
+    opened = start(None, SAME, LIMITED).opened(record)
     steps = [next_step(known, now) for known in (start(None, SAME, LIMITED), opened)]
     if now <= last:
-        assert steps == [Open(1), Post(INTENT, last)]
+        assert steps == [Open(1, (), DEADLINE), Post(record, last)]
     else:
         assert all(isinstance(s, Fail) and isinstance(s.error, OutOfTimeError) for s in steps)
         assert "nothing was sent" in str(steps[0].error)
@@ -170,7 +182,8 @@ def test_no_post_starts_where_its_answer_would_come_too_late(minutes: float) -> 
 
 def test_a_delay_beyond_the_deadline_is_not_waited_for() -> None:
     """The service's own error comes at once: the retry waits without a worker."""
-    known = start(None, SAME, LIMITED).opened(INTENT)
+    record = INTENT._replace(deadline=DEADLINE.isoformat())
+    known = start(None, SAME, LIMITED).opened(record)
     known = known.refused_to_run(THROTTLED, NOON + timedelta(hours=1))
     assert next_step(known, NOON) == Fail(THROTTLED)
 
@@ -178,7 +191,7 @@ def test_a_delay_beyond_the_deadline_is_not_waited_for() -> None:
 def test_a_look_up_ends_at_the_deadline_and_says_what_may_have_started() -> None:
     """The resumed attempt's own deadline counts, and the error names endpoint, time and input."""
     record = INTENT._replace(deadline=(NOON + timedelta(seconds=3)).isoformat())
-    known = start(record, LATER, LIMITED).looked(LOOKED["wait"])
+    known = looked(start(record, LATER, LIMITED), "wait")
     step = next_step(known, NOON)
     assert isinstance(step, Fail)
     assert isinstance(step.error, OutOfTimeError)
@@ -188,7 +201,7 @@ def test_a_look_up_ends_at_the_deadline_and_says_what_may_have_started() -> None
 
 def test_what_cannot_be_told_apart_is_named() -> None:
     """Endpoint, deployment, time, input and the candidates."""
-    step = next_step(start(INTENT, LATER).looked(LOOKED["undecided"]), NOON)
+    step = next_step(looked(start(INTENT, LATER), "undecided"), NOON)
     assert isinstance(step, Fail)
     assert isinstance(step.error, PermanentError)
     for told in ("'heart'", "'blue'", NOON.isoformat(), "paths/heart", "a, b", URI):
@@ -199,16 +212,105 @@ def test_four_lost_answers_end_the_try() -> None:
     """Each was looked up, and none of them made a job."""
     known = start(None, SAME)
     for lost in range(1, 5):
-        known = known.opened(INTENT).lost_answer(NOON).looked(LOOKED["not there"])
+        known = looked(known.opened(INTENT).lost_answer(NOON), "not there")
         step = next_step(known, NOON)
         assert isinstance(step, Open if lost < 4 else Fail)
     assert isinstance(step, Fail)
     assert isinstance(step.error, AnswerLostError)
 
 
+def test_a_job_that_is_listed_late_is_adopted_before_another_post() -> None:
+    """The first of three POSTs of an attempt was listed at last; the others stay unseen."""
+    first = INTENT._replace(invocation_id="first")
+    record = INTENT._replace(invocation_id="third", unseen=(first.posted(), INTENT.posted()))
+    known = start(record, LATER)
+    step = next_step(looked(known, "not there", "not there", "identified"), NOON)
+    assert isinstance(step, Adopt)
+    assert (step.record.invocation_id, step.job_name) == ("first", "k")
+    assert [post["invocation_id"] for post in step.record.unseen] == ["mine", "third"]
+    assert isinstance(next_step(looked(known, "wait", "not there", "identified"), NOON), Wait)
+    doubt = next_step(looked(known, "not there", "undecided", "not there"), NOON)
+    assert isinstance(doubt, Fail)
+    assert "a, b" in str(doubt.error)
+
+
+def test_a_clear_ends_what_is_listed_late() -> None:
+    """The attempt's job, then the job of a POST before it that no list had shown."""
+    record = RUNNING._replace(unseen=(INTENT._replace(invocation_id="first").posted(),))
+    known = start(record, CLEARED)
+    assert next_step(known, NOON) == End(record, "j")
+    known = known.settle("j")
+    assert next_step(known, NOON) == LookUp(record)
+    known = looked(known, "identified")
+    step = next_step(known, NOON)
+    assert isinstance(step, End)
+    assert step.job_name == "k"
+    assert next_step(known.settle("k"), NOON) == Open(2)
+    left = start(record, CLEARED, LEAVING).settle("j")
+    assert next_step(left, NOON) == Open(2, record.unseen)
+
+
+def test_a_post_that_a_dead_process_may_still_send_is_waited_for() -> None:
+    """The intent may be a minute old when the POST starts, and that may take its whole time."""
+    limits = Limits(post_time=timedelta(seconds=70))
+    visible_by = start(INTENT, LATER, limits).visible_by
+    assert visible_by == NOON + timedelta(seconds=60 + 70) + limits.settle_window
+    seen = start(None, SAME, limits).opened(INTENT).lost_answer(NOON).visible_by
+    assert seen == NOON + limits.settle_window
+
+
+def test_an_attempt_posted_again_keeps_the_deadline_of_the_try_that_opened_it() -> None:
+    """A later try has a later one, which is for attempts of its own."""
+    record = INTENT._replace(deadline=DEADLINE.isoformat())
+    later = Limits(deadline=DEADLINE + timedelta(hours=1))
+    step = next_step(looked(start(record, LATER, later), "not there"), NOON)
+    assert step == Open(1, (record.posted(),), DEADLINE)
+    assert isinstance(
+        next_step(
+            looked(start(record, LATER, later), "not there"),
+            DEADLINE + later.post_time + timedelta(seconds=1),
+        ),
+        Fail,
+    )
+
+
+@pytest.mark.parametrize("record", [INTENT, RUNNING, None])
+def test_a_question_is_asked_again_until_patience_or_the_deadline_ends(
+    record: Record | None,
+) -> None:
+    """Pauses double up to half a minute; the error tells what may have been started."""
+    known, now, waited = start(record, LATER), NOON, []
+    before = next_step(known, now)
+    for _ in range(100):
+        known = known.troubled(UNAVAILABLE, now)
+        step = next_step(known, now)
+        if not isinstance(step, Wait):
+            break
+        waited.append(step.seconds)
+        known, now = known.waited(), now + timedelta(seconds=step.seconds)
+        assert next_step(known, now) == before
+    assert waited[:7] == [1, 2, 4, 8, 16, 30, 30]
+    assert 570 < sum(waited) <= 600
+    assert isinstance(step, Fail)
+    assert str(UNAVAILABLE) in str(step.error)
+    if record is not None:
+        told = "Job j was started" if record.job else "may have been started"
+        assert told in str(step.error)
+    limited = known._replace(limits=LIMITED, trouble=(), trouble_since=None)
+    soon = DEADLINE - timedelta(seconds=0.5)
+    assert isinstance(next_step(limited.troubled(UNAVAILABLE, soon), soon), Fail)
+
+
+def test_an_answer_ends_the_trouble() -> None:
+    """Patience is for one question, not for all of a try's."""
+    known = start(RUNNING, LATER).troubled(UNAVAILABLE, NOON).waited().asked("Running")
+    assert (known.trouble, known.trouble_since) == ((), None)
+    assert next_step(known, NOON) == Resume(RUNNING, "Running")
+
+
 def test_a_record_survives_json() -> None:
     """Also one of a later version, with keys that this one does not know."""
     assert Record.from_json({**RUNNING.to_json(), "of_later": 1}).to_json() == RUNNING.to_json()
     again = INTENT._replace(unseen=[INTENT.posted()])
-    (post,) = Record.from_json(again.to_json()).unseen_posts()
+    _, post = Record.from_json(again.to_json()).open_posts()
     assert (post.invocation_id, post.outputs, post.job) == ("mine", INTENT.outputs, None)

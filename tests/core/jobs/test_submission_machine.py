@@ -38,7 +38,7 @@ from support.service_model import CrashedError, Keeps, Service
 
 PLACE = "azureml://datastores/trusted_blob/paths"
 OUTCOMES = st.sampled_from(
-    ["ok", "throttled", "refused"]
+    ["ok", "throttled", "refused", "crash on its way"]
     + [f"{what} {when} it ran" for what in ("lost", "crash") for when in ("before", "after")]
 )
 
@@ -86,7 +86,9 @@ class Submission(RuleBasedStateMachine):
         self.limit = None if limit is None else timedelta(seconds=limit)
 
     @rule(
-        outcomes=st.lists(OUTCOMES, max_size=4), delay=st.integers(0, 55), pause=st.integers(1, 400)
+        outcomes=st.lists(OUTCOMES, max_size=4),
+        delay=st.one_of(st.just(0), st.integers(45, 55)),
+        pause=st.one_of(st.integers(1, 5), st.integers(1, 400)),
     )
     def execute(self, outcomes: list[str], delay: int, pause: int) -> None:
         """A worker runs the task; in the same try again after a hand-over between workers."""
