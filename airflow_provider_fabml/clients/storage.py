@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     STORAGE_SCOPE,
     BlobFacts,
@@ -11,6 +12,7 @@ from airflow_provider_fabml.clients.storage_common import (
     Lines,
     RowCount,
     client_arguments,
+    content_of,
     drive,
     make_service,
     to_answer,
@@ -25,6 +27,7 @@ from airflow_provider_fabml.core.storage.probe import (
     Answer,
     HeadBlob,
     ListPage,
+    ReadBlob,
     Request,
     look,
     occupied,
@@ -82,7 +85,8 @@ class StorageClient:
 
     def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
-        return drive(look(location.path, rules), lambda ask: self._answer(location, ask))
+        talk = look(location.path, rules, load_predicate(rules.predicate))
+        return drive(talk, lambda ask: self._answer(location, ask))
 
     def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
@@ -181,17 +185,30 @@ class StorageClient:
         with translated(location):
             if isinstance(request, HeadBlob):
                 return self._head(location, request.path)
+            if isinstance(request, ReadBlob):
+                return self._read(location, request)
             return self._page(location, request)
 
+    def _read(self, location: Location, request: ReadBlob) -> Answer:
+        from azure.core.exceptions import HttpResponseError
+
+        clock = Clock()
+        try:
+            stream = self._blob(location, request.path).download_blob(
+                offset=0, length=request.size, raw_response_hook=clock
+            )
+            return Answer((), clock.now, content=bytes(stream.readall()))
+        except HttpResponseError as error:
+            return Answer((), clock.now, content=content_of(error))
+
     def _head(self, location: Location, path: str) -> Answer:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
         try:
             found = self._blob(location, path).get_blob_properties(raw_response_hook=clock)
-        except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) == "ContainerNotFound":
-                raise
+        except HttpResponseError as error:
+            content_of(error)
             return Answer((), clock.now)
         return Answer((to_blob(found),), clock.now)
 

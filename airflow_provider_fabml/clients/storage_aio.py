@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     STORAGE_SCOPE,
     BlobFacts,
     Clock,
+    Concluded,
     client_arguments,
+    content_of,
     make_service,
+    send,
     to_answer,
     to_blob,
     translated,
@@ -20,6 +24,7 @@ from airflow_provider_fabml.core.storage.probe import (
     Answer,
     HeadBlob,
     ListPage,
+    ReadBlob,
     Request,
     look,
     occupied,
@@ -75,7 +80,11 @@ class AsyncStorageClient:
 
     async def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
-        return await self._drive(location, look(location.path, rules))
+        if rules.predicate is None:
+            return await self._drive(location, look(location.path, rules))
+        # A user's module and function may take their time: neither runs on the loop.
+        predicate = await asyncio.to_thread(load_predicate, rules.predicate)
+        return await self._drive(location, look(location.path, rules, predicate), threaded=True)
 
     async def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
@@ -87,15 +96,17 @@ class AsyncStorageClient:
         file = next((blob for blob in found if not blob.is_directory), None)
         return BlobFacts(file.size, file.last_modified, file.etag) if file else None
 
-    async def _drive(self, location: Location, talk: Generator[Request, Answer, V]) -> V:
+    async def _drive(
+        self, location: Location, talk: Generator[Request, Answer, V], *, threaded: bool = False
+    ) -> V:
         request = next(talk)
         while True:
             given = await self._answer(location, request)
-            try:
-                request = talk.send(given)
-            except StopIteration as done:
-                value: V = done.value
+            step = await asyncio.to_thread(send, talk, given) if threaded else send(talk, given)
+            if isinstance(step, Concluded):
+                value: V = step.value
                 return value
+            request = step
 
     def _service(self, location: Location) -> Any:
         if location.endpoint not in self._services:
@@ -124,18 +135,32 @@ class AsyncStorageClient:
             await self._sign_in()
             if isinstance(request, HeadBlob):
                 return await self._head(location, request.path)
+            if isinstance(request, ReadBlob):
+                return await self._read(location, request)
             return await self._page(location, request)
 
+    async def _read(self, location: Location, request: ReadBlob) -> Answer:
+        from azure.core.exceptions import HttpResponseError
+
+        clock = Clock()
+        blob = self._service(location).get_blob_client(location.container, request.path)
+        try:
+            stream = await blob.download_blob(
+                offset=0, length=request.size, raw_response_hook=clock
+            )
+            return Answer((), clock.now, content=bytes(await stream.readall()))
+        except HttpResponseError as error:
+            return Answer((), clock.now, content=content_of(error))
+
     async def _head(self, location: Location, path: str) -> Answer:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
         blob = self._service(location).get_blob_client(location.container, path)
         try:
             found = await blob.get_blob_properties(raw_response_hook=clock)
-        except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) == "ContainerNotFound":
-                raise
+        except HttpResponseError as error:
+            content_of(error)
             return Answer((), clock.now)
         return Answer((to_blob(found),), clock.now)
 

@@ -77,7 +77,7 @@ def test_nothing_there_costs_one_request(lake):
     """A look at an absent folder is one listing, with and without a pattern."""
     lake.put("datasets/uci-old/a.csv", "datasets/uci.bak")
 
-    for rules in ({}, {"glob": "*.csv"}, {"quiet_period": 60}, {"min_bytes": 9}):
+    for rules in ({}, {"glob": "*.csv"}, {"quiet_for": 60}, {"min_bytes": 9}):
         verdict = lake.probe("datasets/uci", **rules)
 
         assert not verdict.ready
@@ -123,7 +123,7 @@ def test_a_file_grows_from_create_to_flush(lake):
     """A file that is created, staged and committed counts only once it is committed."""
     blob = lake.container.get_blob_client("d/a.csv")
     blob.upload_blob(b"")
-    assert not lake.probe("d", quiet_period=1).ready
+    assert not lake.probe("d", quiet_for=1).ready
     blob.stage_block("one", b"rows\n")
     assert not lake.probe("d").ready
     blob.commit_block_list(["one"])
@@ -156,21 +156,21 @@ def test_a_whole_pass_reads_every_page_once(lake):
     with lake.container as container:
         for number in range(450):
             container.upload_blob(f"d/part-{number:04}.csv", b"xy")
-    verdict = lake.probe("d", glob="part-*.csv", min_files=450)
+    verdict = lake.probe("d", glob="part-*.csv", min_count=450)
 
     assert (verdict.ready, verdict.count, verdict.bytes) == (True, 450, 900)
     assert len(lake.requests) == 2
     assert len(verdict.sample) == 20
     # While the newest file is younger than the quiet period, the second page changes nothing.
-    assert not lake.probe("d", glob="part-*.csv", quiet_period=3600).ready
+    assert not lake.probe("d", glob="part-*.csv", quiet_for=3600).ready
     assert len(lake.requests) == 1
 
 
-def test_the_quiet_period_ends_by_the_servers_clock(lake):
+def test_the_quiet_for_ends_by_the_servers_clock(lake):
     """A file is held back until nothing was written for the period, and the reason says so."""
     lake.put("d/a.csv")
 
-    verdict = lake.probe("d", quiet_period=3600)
+    verdict = lake.probe("d", quiet_for=3600)
 
     assert not verdict.ready
     assert "1 file, newest" in verdict.reason
