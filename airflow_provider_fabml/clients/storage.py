@@ -21,6 +21,7 @@ from airflow_provider_fabml.clients.storage_common import (
     whole_size,
 )
 from airflow_provider_fabml.clients.transport_errors import readable_token
+from airflow_provider_fabml.core.arrivals.survey import survey
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.probe import (
     PAGE_SIZE,
@@ -35,8 +36,9 @@ from airflow_provider_fabml.core.storage.probe import (
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.readiness import Blob, Rules, Verdict
@@ -87,6 +89,10 @@ class StorageClient:
         """Judge whether the data has landed, in one request while nothing is there."""
         talk = look(location.path, rules, load_predicate(rules.predicate))
         return drive(talk, lambda ask: self._answer(location, ask))
+
+    def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
+        """Judge all partitions of a tree in one listing."""
+        return drive(survey(root.path, watches), lambda ask: self._answer(root, ask))
 
     def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""

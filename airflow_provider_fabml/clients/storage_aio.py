@@ -20,6 +20,7 @@ from airflow_provider_fabml.clients.storage_common import (
     translated,
 )
 from airflow_provider_fabml.clients.transport_errors import readable_token
+from airflow_provider_fabml.core.arrivals.survey import survey
 from airflow_provider_fabml.core.storage.probe import (
     Answer,
     HeadBlob,
@@ -32,8 +33,9 @@ from airflow_provider_fabml.core.storage.probe import (
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
@@ -85,6 +87,11 @@ class AsyncStorageClient:
         # A user's module and function may take their time: neither runs on the loop.
         predicate = await asyncio.to_thread(load_predicate, rules.predicate)
         return await self._drive(location, look(location.path, rules, predicate), threaded=True)
+
+    async def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
+        """Judge all partitions of a tree in one listing."""
+        # Many watches of one page may take longer than an event loop can spare.
+        return await self._drive(root, survey(root.path, watches), threaded=True)
 
     async def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""

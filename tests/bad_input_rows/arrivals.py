@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from bad_input_rows.row import BadInput as Row
 
+from airflow_provider_fabml.core.arrivals.options import check_start, parse_watch
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 
 
@@ -15,6 +17,11 @@ def _template(text: object, rule: str, id_: str) -> Row:
 
 def _key(key: object, rule: str, id_: str) -> Row:
     return Row(id_, partial(parse_template("{key}").folder_of, key), rule, "partition key")
+
+
+def _watch(rule: str, id_: str, path: str = "Files/daily", **rules: Any) -> Row:
+    call = partial(parse_watch, path=path, partitions="date=%Y-%m-%d", rules=rules)
+    return Row(id_, call, rule)
 
 
 ROWS = [
@@ -27,4 +34,7 @@ ROWS = [
     _key("None", "partition-key-missing", "the key of a run without partition"),
     _key("x" * 251, "partition-key-long", "a key that Airflow cannot store"),
     _key("a/b", "partition-key-shape", "a key with a slash"),
+    _watch("arrivals-path", "a date in the tree's own path", "Files/daily/date=%Y-%m-%d"),
+    _watch("arrivals-rule", "a table among partitions", delta_version=3),
+    Row("a first look of no kind", partial(check_start, "newest"), "arrivals-start", "start"),
 ]
