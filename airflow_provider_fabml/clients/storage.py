@@ -88,15 +88,15 @@ class StorageClient:
     def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
         talk = look(location.path, rules, load_predicate(rules.predicate))
-        return drive(talk, lambda ask: self._answer(location, ask))
+        return drive(talk, lambda ask: self.answer(location, ask))
 
     def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
         """Judge all partitions of a tree in one listing."""
-        return drive(survey(root.path, watches), lambda ask: self._answer(root, ask))
+        return drive(survey(root.path, watches), lambda ask: self.answer(root, ask))
 
     def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
-        return drive(occupied(location.path), lambda ask: self._answer(location, ask))
+        return drive(occupied(location.path), lambda ask: self.answer(location, ask))
 
     def list_pages(
         self, location: Location, *, page_size: int = PAGE_SIZE
@@ -104,7 +104,7 @@ class StorageClient:
         """Give what lies below the location, page by page, directories included."""
         prefix, token = f"{location.path}/" if location.path else "", None
         while True:
-            page = self._answer(location, ListPage(prefix, token=token, size=page_size))
+            page = self.answer(location, ListPage(prefix, token=token, size=page_size))
             yield page.blobs
             token = page.token
             if token is None:
@@ -112,7 +112,7 @@ class StorageClient:
 
     def head(self, location: Location) -> BlobFacts | None:
         """Give the facts of one blob, or None if it is not there or is a directory."""
-        found = self._answer(location, HeadBlob(location.path)).blobs
+        found = self.answer(location, HeadBlob(location.path)).blobs
         file = next((blob for blob in found if not blob.is_directory), None)
         return BlobFacts(file.size, file.last_modified, file.etag) if file else None
 
@@ -155,7 +155,7 @@ class StorageClient:
     def check_access(self, location: Location) -> None:
         """List one name of the location's container, or, without one, one container."""
         if location.container:
-            self._answer(location, ListPage("", size=1))
+            self.answer(location, ListPage("", size=1))
             return
         with translated(location):
             next(self._service(location).list_containers(results_per_page=1).by_page(), None)
@@ -187,7 +187,8 @@ class StorageClient:
         service = self._service(location)
         return service.get_blob_client(location.container, location.path if path is None else path)
 
-    def _answer(self, location: Location, request: Request) -> Answer:
+    def answer(self, location: Location, request: Request) -> Answer:
+        """Carry one request of a conversation of `core.storage`."""
         with translated(location):
             if isinstance(request, HeadBlob):
                 return self._head(location, request.path)
