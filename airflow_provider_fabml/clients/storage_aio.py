@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from airflow_provider_fabml.clients.beside import beside
 from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     STORAGE_SCOPE,
@@ -44,9 +45,9 @@ V = TypeVar("V")
 
 
 class AsyncStorageClient:
-    """One identity, any location its connection may reach; for one event loop. `async with` it.
+    """One identity, any location its connection may reach. `async with` it.
 
-    Errors are those of `StorageClient`.
+    Errors are those of `StorageClient`. Its requests run beside the caller's loop (`clients.beside`).
     """
 
     def __init__(
@@ -73,6 +74,9 @@ class AsyncStorageClient:
 
     async def close(self) -> None:
         """Close the connections and the credential; the SDK's client leaves the latter open."""
+        await beside(self._close())
+
+    async def _close(self) -> None:
         for service in self._services.values():
             await service.close()
         self._services.clear()
@@ -83,23 +87,28 @@ class AsyncStorageClient:
     async def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
         if rules.predicate is None:
-            return await self._drive(location, look(location.path, rules))
-        # A user's module and function may take their time: neither runs on the loop.
+            return await self.converse(location, look(location.path, rules))
+        # A user's module and function may take their time: neither runs on a loop.
         predicate = await asyncio.to_thread(load_predicate, rules.predicate)
-        return await self._drive(location, look(location.path, rules, predicate), threaded=True)
+        talk = look(location.path, rules, predicate)
+        return await beside(self._drive(location, talk, threaded=True))
+
+    async def converse(self, location: Location, talk: Generator[Request, Answer, V]) -> V:
+        """Carry the requests of a conversation of `core.storage` until it concludes."""
+        return await beside(self._drive(location, talk))
 
     async def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
         """Judge all partitions of a tree in one listing."""
         # Many watches of one page may take longer than an event loop can spare.
-        return await self._drive(root, survey(root.path, watches), threaded=True)
+        return await beside(self._drive(root, survey(root.path, watches), threaded=True))
 
     async def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
-        return await self._drive(location, occupied(location.path))
+        return await self.converse(location, occupied(location.path))
 
     async def head(self, location: Location) -> BlobFacts | None:
         """Give the facts of one blob, or None if it is not there or is a directory."""
-        found = (await self._answer(location, HeadBlob(location.path))).blobs
+        found = (await beside(self._answer(location, HeadBlob(location.path)))).blobs
         file = next((blob for blob in found if not blob.is_directory), None)
         return BlobFacts(file.size, file.last_modified, file.etag) if file else None
 

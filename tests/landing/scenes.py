@@ -118,6 +118,7 @@ SCENES = [
         "empty d/_SUCCESS",
         "X",
         rules={"marker": "_SUCCESS", "min_count": 0},
+        blob="d/_SUCCESS",
     ),
     # -- block blobs, DFS, append blobs
     _scene("AzCopy: blocks, then the list", "stage d/a.csv; stage d/a.csv; commit d/a.csv", "..X"),

@@ -30,10 +30,11 @@ def test_a_scene(scene: Scene, stage: Stage) -> None:
     assert bool(scene.why) == bool(scene.ours)
 
 
-def test_what_the_scenes_show() -> None:
+def test_what_the_scenes_show(stage: Stage) -> None:
     """There are over 50; where we are early a rule would help; the peers are early far more often."""
-    if len(PLAYED) < len(SCENES):
-        pytest.skip("only some of the scenes were played here")
+    for scene in SCENES:  # those that another test process played
+        if scene.name not in PLAYED:
+            PLAYED[scene.name] = stage.play(scene)
     played = [(scene, PLAYED[scene.name]) for scene in SCENES]
     early = [scene for scene, saw in played if is_early(saw.ours, scene.truth)]
 
