@@ -1,13 +1,10 @@
-"""The verdict over listing pages: order and page size change nothing, and it says why."""
+"""The verdict over listing pages: what counts, what is ready, and why not."""
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airflow_provider_fabml.core.storage.landing import landing, pause, same_reason, timeout_text
 from airflow_provider_fabml.core.storage.location import Location
@@ -17,7 +14,6 @@ from airflow_provider_fabml.core.storage.readiness import (
     Seen,
     Verdict,
     fold,
-    settled,
     verdict,
 )
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules, rules_are_final
@@ -106,42 +102,6 @@ def test_a_hidden_folder_above_is_the_users_choice():
     """Only names below the watched folder are judged."""
     assert judge(Blob("_raw/d/a.csv", 1, "e", NOW), folder="_raw/d").ready
     assert judge(Blob("a.csv", 1, "e", NOW), folder="").ready
-
-
-BLOBS = st.lists(
-    st.builds(
-        blob,
-        st.text("abc/._", min_size=1, max_size=6),
-        st.integers(0, 3),
-        st.integers(0, 100),
-        directory=st.booleans(),
-    ),
-    max_size=30,
-    unique_by=lambda found: found.name,
-)
-
-
-@given(BLOBS, st.integers(1, 7), st.randoms(use_true_random=False))
-def test_order_and_page_size_change_nothing(blobs, size, shuffler: random.Random):
-    """Any split of any order of the same listing gives the same verdict."""
-    rules = Rules(quiet_for=30)
-    expected = verdict(fold(Seen("d", rules), blobs), rules, NOW)
-    shuffled = list(blobs)
-    shuffler.shuffle(shuffled)
-    state = Seen("d", rules)
-    for at in range(0, len(shuffled), size):
-        state = fold(state, shuffled[at : at + size])
-
-    assert verdict(state, rules, NOW) == expected
-
-
-@given(BLOBS, BLOBS)
-def test_settled_is_final(first, more):
-    """Where a look may stop early, no further page would have made it ready."""
-    rules = Rules(quiet_for=30)
-    state = fold(Seen("d", rules), first)
-    if settled(state, NOW):
-        assert not verdict(fold(state, more), rules, NOW).ready
 
 
 @pytest.mark.parametrize(
