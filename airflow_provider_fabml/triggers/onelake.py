@@ -173,7 +173,8 @@ class OneLakeShortcutStartTrigger(OneLakeShortcutTrigger):
     :param poke_interval: seconds between two looks.
     :param jitter: in [0, 1), spreads many triggers over a tenth of the interval.
     :param wait_for_access: wait where the container is missing or access is refused.
-    :param rule_values: the rules, as the sensor takes them.
+
+    All other keywords are the rules, as the sensor takes them.
     """
 
     timeout_after: datetime | None = None  # set by the triggerer: Airflow's own timeout
@@ -223,7 +224,7 @@ class OneLakeShortcutStartTrigger(OneLakeShortcutTrigger):
 
     async def plan(self, hook: OneLakeStorageHook) -> Plan:
         """What was rendered, resolved with the connection."""
-        context = self.task_instance.get_template_context() if self.task_instance else {}
+        context = getattr(self.task_instance, "get_template_context", dict)()
         values = {name: getattr(self, name) for name in self._names}
         path, rules = waited_for(self.path, values, context)
         await hook.aget_settings()

@@ -56,6 +56,7 @@ ROWS = [
     _rules("manifest-name", "a pattern as manifest", "manifest", manifest="*.json"),
     _rules("manifest-empty", "a manifest of nothing", "manifest", manifest={}),
     _rules("manifest-entry", "a size in words", "manifest", manifest={"a.csv": "10 MB"}),
+    _rules("manifest-template", "a template as name", "manifest", manifest={"{{ ds }}.csv": 1}),
     _rules("manifest-names-files", "manifest and pattern", "glob", manifest=TWO, glob="*.csv"),
     _rules("manifest-count", "more files than named", "min_count", manifest=TWO, min_count=3),
     _rules("manifest-bytes", "more bytes than named", "min_bytes", manifest=TWO, min_bytes=31),

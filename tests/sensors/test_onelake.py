@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from azure.storage.blob import BlobServiceClient
+from support.onelake_sensor import MODES, QuickSensor, lake_connection, sensor
 from support.task_runner import Supervisor, resume, run_task, run_to_end
 
 from airflow_provider_fabml.core.errors import UsageError
@@ -20,62 +21,11 @@ from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 
 pytestmark = pytest.mark.azurite
 
-MODES = {
-    "poke": {"mode": "poke", "deferrable": False},
-    "reschedule": {"mode": "reschedule", "deferrable": False},
-    "deferrable": {"deferrable": True},
-}
-
-
-class QuickSensor(OneLakeShortcutSensor):
-    """Looks again in the triggerer without the wait that a real scheduler needs."""
-
-    first_wait = 0.2
-
 
 @pytest.fixture(params=MODES)
 def mode(request) -> dict:
     """Each way to wait."""
     return MODES[request.param]
-
-
-@pytest.fixture
-def container(azurite, azurite_container):
-    """A client of the watched container."""
-    with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
-        yield service.get_container_client(azurite_container)
-
-
-def connection(server: Azurite, container: str, **extra) -> dict:
-    """An ``onelake`` connection that maps the shortcut ``Files/datasets`` to the container."""
-    row = {
-        "shortcut": "Files/datasets",
-        "account": server.account,
-        "container": container,
-        "prefix": "datasets",
-        "datastore": "trusted_blob",
-    }
-    return {
-        "onelake_default": {
-            "conn_type": "onelake",
-            "host": server.blob_url,
-            "login": server.account,
-            "password": server.key,
-            "extra": {"mapping": [row], **extra},
-        }
-    }
-
-
-@pytest.fixture
-def connections(azurite, azurite_container) -> dict:
-    """The connections of the task."""
-    return connection(azurite, azurite_container)
-
-
-def sensor(path: str = "Files/datasets/uci", **arguments) -> QuickSensor:
-    """A sensor that looks often."""
-    settings = {"poke_interval": 0.3, "timeout": 20, **arguments}
-    return QuickSensor(task_id="wait", path=path, **settings)
 
 
 def test_what_is_there_is_returned_alike(mode, connections, container, azurite):
@@ -214,7 +164,9 @@ def test_an_outage_is_waited_out_in_every_mode(mode, tmp_path):
         server.stop()
         with ThreadPoolExecutor() as operations:
             operations.submit(lambda: time.sleep(9) or server.start())
-            outcome = run_to_end(sensor(timeout=58, **mode), connections=connection(server, "lake"))
+            outcome = run_to_end(
+                sensor(timeout=58, **mode), connections=lake_connection(server, "lake")
+            )
 
     assert outcome.state == "success", outcome.error
     assert "could not be reached" in outcome.text

@@ -13,21 +13,25 @@ from airflow_provider_fabml.core.storage.mapping import (
     row_for_datastore,
     row_for_shortcut,
     row_for_storage,
+    rows_showing,
 )
+from airflow_provider_fabml.core.storage.shortcuts.item_path import (
+    ItemPath,
+    Lakehouse,
+    is_item_text,
+    item_path_at,
+    parse_item_path,
+)
+from airflow_provider_fabml.core.storage.storage_url import is_onelake_endpoint
 from airflow_provider_fabml.core.storage.uri import AssetUri, DatastoreUri, StorageUrl, parse_uri
-from airflow_provider_fabml.core.storage.uri_text import (
-    check_segments,
-    check_text,
-    has_jinja,
-    redact,
-)
+from airflow_provider_fabml.core.storage.uri_text import check_segments, has_jinja
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["Location", "MappingRow", "endpoint_of", "parse_mapping", "resolve"]
 
-_SHORTCUT_ROOTS = ("Files/", "Tables/")
+_ONELAKE = "https://onelake.blob.fabric.microsoft.com"
 
 
 class Location(NamedTuple):
@@ -81,19 +85,22 @@ def resolve(
     mapping: Sequence[MappingRow],
     *,
     default_endpoint: str | None = None,
+    lakehouse: Lakehouse | None = None,
     field: str,
 ) -> Location:
     """Find the place that `text` names in any spelling.
 
-    :param text: a URI as `parse_uri` takes it, or ``Files/<shortcut>/<path>``.
+    :param text: a URI as `parse_uri` takes it, or ``[[<workspace>/]<item>/]Files/<path>``.
     :param mapping: the connection's rows; the longest segment-wise prefix wins.
     :param default_endpoint: the connection's blob service URL; its cloud or emulator also serves
         the accounts of rows that name no endpoint.
-    :raises UsageError: rules of `parse_uri`, ``shortcut-*``, ``datastore-unmapped``,
-        ``location-asset``.
+    :param lakehouse: the connection's own; paths that no row covers are its own files, which
+        OneLake serves itself.
+    :raises UsageError: rules of `parse_uri`, ``shortcut-*``, ``lakehouse-*``,
+        ``datastore-unmapped``, ``location-asset``.
     """
-    if isinstance(text, str) and text.startswith(_SHORTCUT_ROOTS):
-        return _from_shortcut(text, mapping, default_endpoint, field)
+    if isinstance(text, str) and is_item_text(text):
+        return _from_item_text(text, mapping, default_endpoint, lakehouse, field)
     uri = parse_uri(text, field=field)
     if isinstance(uri, AssetUri):
         raise UsageError(
@@ -106,7 +113,11 @@ def resolve(
         )
     if isinstance(uri, DatastoreUri):
         return _from_datastore(uri, mapping, default_endpoint, field)
-    return _from_url(uri, mapping, default_endpoint)
+    return _from_url(uri, mapping, default_endpoint, field)
+
+
+# Which lakehouse the connection has is not known when a DAG is parsed.
+_ANY = Lakehouse("any", "any.Lakehouse")
 
 
 def check_path_shape(text: object, *, field: str) -> None:
@@ -116,28 +127,34 @@ def check_path_shape(text: object, *, field: str) -> None:
     """
     if not isinstance(text, str) or has_jinja(text):
         return
-    if text.startswith(_SHORTCUT_ROOTS):
-        check_segments(check_text(text, field=field), value=redact(text), field=field)
+    if is_item_text(text):
+        parse_item_path(text, _ANY, field=field)
     else:
         parse_uri(text, field=field)
 
 
-def _from_shortcut(
-    text: str, mapping: Sequence[MappingRow], default_endpoint: str | None, field: str
+def _from_item_text(
+    text: str,
+    mapping: Sequence[MappingRow],
+    default_endpoint: str | None,
+    home: Lakehouse | None,
+    field: str,
 ) -> Location:
-    check_text(text, field=field)
-    path = check_segments(text, value=redact(text), field=field).rstrip("/")
-    row = row_for_shortcut(path, mapping, field=field)
-    if row is None:
+    lakehouse, path = parse_item_path(text, home, field=field)
+    row = row_for_shortcut(path, mapping, lakehouse=lakehouse, field=field)
+    if row is not None:
+        return _place(row, below(path, row.shortcut or ""), default_endpoint)
+    if lakehouse is None:
         raise UsageError(
             rule="shortcut-unmapped",
             field=field,
             value=text,
             reason="no mapping row of the connection says where this shortcut points to",
             remedy=f'add {{"shortcut": "{"/".join(path.split("/")[:2])}", "account": ..., '
-            '"container": ..., "prefix": ..., "datastore": ...} to the connection\'s mapping.',
+            '"container": ..., "prefix": ..., "datastore": ...} to the connection\'s mapping, '
+            "or name its lakehouse.",
         )
-    return _place(row, below(path, row.shortcut or ""), default_endpoint)
+    return onelake_location(ItemPath(lakehouse, path), default_endpoint)
 
 
 def _from_datastore(
@@ -158,18 +175,63 @@ def _from_datastore(
 
 
 def _from_url(
-    url: StorageUrl, mapping: Sequence[MappingRow], default_endpoint: str | None
+    url: StorageUrl, mapping: Sequence[MappingRow], default_endpoint: str | None, field: str
 ) -> Location:
     """Translate a OneLake URL below a mapped shortcut; other URLs gain their datastore."""
-    if url.is_onelake:
-        lakehouse, _, path = url.path.partition("/")
-        row = row_for_shortcut(path, mapping, lakehouse=f"{url.container}/{lakehouse}", field="")
+    if not url.is_onelake:
+        return storage_location(url, mapping)
+    found = item_path_at(url.container, url.path, field=field)
+    if found is not None:
+        row = row_for_shortcut(found.path, mapping, lakehouse=found.lakehouse, field=field)
         if row is not None:
-            return _place(row, below(path, row.shortcut or ""), default_endpoint)
-        return Location(url.account, url.container, url.path, url.endpoint)
+            return _place(row, below(found.path, row.shortcut or ""), default_endpoint)
+    return Location(url.account, url.container, url.path, url.endpoint)
+
+
+def storage_location(url: StorageUrl, mapping: Sequence[MappingRow]) -> Location:
+    """Give a place in a storage account its datastore, where a row names one."""
     row = row_for_storage(url.account, url.container, url.path, mapping)
     datastore = f"datastores/{row.datastore}" if row and row.datastore else None
     return Location(url.account, url.container, url.path, url.endpoint, datastore)
+
+
+def onelake_location(place: ItemPath, endpoint: str | None) -> Location:
+    """Give a place that OneLake serves itself, by `endpoint` where that is one of its hosts."""
+    (workspace, item), path = place
+    known = endpoint if endpoint and is_onelake_endpoint(endpoint) else _ONELAKE
+    return Location("onelake", workspace, f"{item}/{path}", known)
+
+
+def item_path_of(location: Location) -> ItemPath | None:
+    """Give the item and path of a place that OneLake serves itself, or None for any other.
+
+    :raises UsageError: as `item_path_at`.
+    """
+    if not is_onelake_endpoint(location.endpoint):
+        return None
+    return item_path_at(location.container, location.path, field="path")
+
+
+def shortcut_path(location: Location, mapping: Sequence[MappingRow]) -> str | None:
+    """Give the path by which a lakehouse shows this place: the way back from `resolve`.
+
+    A row that another one hides is passed over; None where no row shows the place.
+    """
+    for row in rows_showing(location.account, location.container, location.path, mapping):
+        path = "/".join(part for part in (row.shortcut, below(location.path, row.prefix)) if part)
+        text = f"{row.lakehouse}/{path}" if row.lakehouse else path
+        if _leads_to(text, row, mapping):
+            return text
+    own = item_path_of(location)
+    return str(own) if own else None
+
+
+def _leads_to(text: str, row: MappingRow, mapping: Sequence[MappingRow]) -> bool:
+    try:
+        lakehouse, path = parse_item_path(text, None, field="path")
+        return row_for_shortcut(path, mapping, lakehouse=lakehouse, field="path") == row
+    except UsageError:
+        return False
 
 
 def _place(row: MappingRow, rest: str, default_endpoint: str | None) -> Location:
@@ -189,8 +251,8 @@ def endpoint_of(row: MappingRow, default_endpoint: str | None) -> str:
     host, _, path = rest.partition("/")
     if path:
         return f"{scheme}://{host}/{row.account}"
-    own, _, suffix = host.partition(".")
+    _, _, suffix = host.partition(".")
     # A host that does not begin with an account (OneLake) says nothing about other accounts.
-    if not suffix.startswith("blob.") or own.endswith("onelake"):
+    if not suffix.startswith("blob.") or is_onelake_endpoint(default_endpoint):
         return f"https://{row.account}.blob.core.windows.net"
     return f"{scheme}://{row.account}.{suffix}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.shortcuts.item_path import Lakehouse, parse_lakehouse
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint
 from airflow_provider_fabml.core.storage.uri_text import check_segments
 
@@ -16,7 +17,7 @@ class MappingRow(NamedTuple):
     """`shortcut` shows `prefix` of `container`, and `datastore` is that container in Azure ML.
 
     `shortcut` is the path below the lakehouse (``Files/datasets``); `lakehouse`
-    (``<workspace>/<item>.Lakehouse``) keeps apart shortcuts of one name.
+    (``<workspace>/<item>.Lakehouse``, or both GUIDs) keeps apart shortcuts of one name.
     """
 
     shortcut: str | None
@@ -27,11 +28,17 @@ class MappingRow(NamedTuple):
     endpoint: str | None = None
     lakehouse: str | None = None
 
+    def serves(self, lakehouse: Lakehouse | None) -> bool:
+        """Whether this row's shortcut lies in `lakehouse`; None stands for any."""
+        if lakehouse is None or self.lakehouse is None:
+            return True
+        return parse_lakehouse(self.lakehouse, field="mapping").key == lakehouse.key
+
 
 def parse_mapping(rows: object, field: str) -> tuple[MappingRow, ...]:
     """Read mapping rows from a connection: a list of objects, or the same as JSON text.
 
-    :raises UsageError: rules ``mapping-*``.
+    :raises UsageError: rules ``mapping-*`` and ``lakehouse-*``.
     """
     value = _loaded(rows) if isinstance(rows, str) else rows
     if value is None or value == "":
@@ -110,8 +117,12 @@ def _checked(given: dict[str, str], field: str) -> MappingRow:
         prefix,
         given["datastore"] or None,
         endpoint,
-        given["lakehouse"].strip("/") or None,
+        _lakehouse(given["lakehouse"], f"{field}.lakehouse"),
     )
+
+
+def _lakehouse(text: str, field: str) -> str | None:
+    return str(parse_lakehouse(text, field=field)) if text.strip("/") else None
 
 
 def _rooted(shortcut: str) -> str:
@@ -152,26 +163,24 @@ def below(path: str, prefix: str) -> str:
     return path[len(prefix) :].lstrip("/")
 
 
-def _under(path: str, prefix: str) -> bool:
+def is_below(path: str, prefix: str) -> bool:
+    """Whether `path` is `prefix` or lies below it, by whole segments."""
     return not prefix or path == prefix or path.startswith(f"{prefix}/")
 
 
 def row_for_shortcut(
-    path: str, rows: Sequence[MappingRow], *, lakehouse: str | None = None, field: str
+    path: str, rows: Sequence[MappingRow], *, lakehouse: Lakehouse | None = None, field: str
 ) -> MappingRow | None:
     """Find the row whose shortcut is the longest segment-wise prefix of `path`.
 
-    :param lakehouse: where the path was written as a OneLake URL; a row that names another
-        lakehouse does not fit.
+    :param lakehouse: where it is known; a row that names another lakehouse does not fit.
     :raises UsageError: rule ``shortcut-ambiguous``, if two lakehouses have this shortcut and
         `lakehouse` was not said.
     """
     fitting = [
         row
         for row in rows
-        if row.shortcut
-        and _under(path, row.shortcut)
-        and (lakehouse is None or row.lakehouse in {None, lakehouse})
+        if row.shortcut and is_below(path, row.shortcut) and row.serves(lakehouse)
     ]
     best = max((len(row.shortcut or "") for row in fitting), default=0)
     found = [row for row in fitting if len(row.shortcut or "") == best]
@@ -181,7 +190,7 @@ def row_for_shortcut(
             field=field,
             value=path,
             reason=f"{len(found)} lakehouses of the mapping have this shortcut",
-            remedy="write the OneLake URL with workspace and lakehouse.",
+            remedy="write <workspace>/<lakehouse>.Lakehouse before it.",
         )
     # A row that names the lakehouse knows more than one that fits any.
     return max(found, key=lambda row: row.lakehouse is not None, default=None)
@@ -206,6 +215,20 @@ def row_for_storage(
     ]
     return max(
         fitting,
-        key=lambda row: len(row.prefix) + 1 if _under(path, row.prefix) else 0,
+        key=lambda row: len(row.prefix) + 1 if is_below(path, row.prefix) else 0,
         default=None,
     )
+
+
+def rows_showing(
+    account: str, container: str, path: str, rows: Sequence[MappingRow]
+) -> list[MappingRow]:
+    """Give the rows whose shortcut shows a place, the closest prefix first."""
+    fitting = [
+        row
+        for row in rows
+        if (row.account, row.container) == (account, container)
+        and row.shortcut
+        and is_below(path, row.prefix)
+    ]
+    return sorted(fitting, key=lambda row: len(row.prefix), reverse=True)

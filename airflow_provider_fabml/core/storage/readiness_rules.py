@@ -64,7 +64,7 @@ def rules_are_final(values: Mapping[str, Any]) -> bool:
 
 def _is_final(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return all(_is_final(key) and _is_final(entry) for key, entry in value.items())
+        return all(map(_is_final, value.values()))
     plain = isinstance(value, (str, int, float, timedelta, type(None))) or callable(value)
     return plain and not has_jinja(value)
 
@@ -140,7 +140,7 @@ def _marker(value: Any) -> str:
 
 def _manifest(value: Any, when: datetime | None) -> str | dict[str, int | None]:
     if isinstance(value, Mapping):
-        return _expected(value)
+        return {_dated(name, when, "manifest"): size for name, size in _expected(value).items()}
     name = check_text(_dated(value, when, "manifest"), field="manifest")
     if is_magic(name) or name.endswith("/"):
         raise UsageError(
@@ -170,6 +170,14 @@ def _expected(value: Mapping[Any, Any]) -> dict[str, int | None]:
             value=odd,
             reason="an entry is a file name and its size in bytes, or None for any size",
             remedy="write e.g. {'a.csv': 10, 'b.csv': None}.",
+        )
+    if any(map(has_jinja, value)):
+        raise UsageError(
+            rule="manifest-template",
+            field="manifest",
+            value=dict(value),
+            reason="Airflow renders the values of a mapping and not its names",
+            remedy="write dates as %Y-%m-%d, or name the files in a JSON file (manifest='m.json').",
         )
     for name in value:
         check_segments(name, value=name, field="manifest")

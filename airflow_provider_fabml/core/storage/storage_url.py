@@ -36,7 +36,7 @@ class StorageUrl(NamedTuple):
     @property
     def is_onelake(self) -> bool:
         """Whether the host is OneLake, which Azure ML cannot read."""
-        return self.account == "onelake"
+        return is_onelake_endpoint(self.endpoint)
 
     def __str__(self) -> str:
         """Give the percent-encoded blob URL, without secrets."""
@@ -53,6 +53,12 @@ def is_web_address(uri: str) -> bool:
         return False
     storage = _AZURE_HOST.fullmatch(host) or _ONELAKE_HOST.fullmatch(host)
     return not (storage or host.endswith(".dfs.azure.com") or _is_path_style(host))
+
+
+def is_onelake_endpoint(endpoint: str) -> bool:
+    """Whether a blob service's base URL is OneLake's, global or of one region."""
+    parts = _split(endpoint)
+    return parts is not None and bool(_ONELAKE_HOST.fullmatch(parts.hostname or ""))
 
 
 def parse_storage_url(uri: str, *, field: str) -> StorageUrl:
