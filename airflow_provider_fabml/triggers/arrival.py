@@ -126,9 +126,11 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
                 await asyncio.sleep(SETTLED)
                 await tree.settle(found.number, stored=True)
 
-    def _member(self) -> Member:
-        # The state is the asset's: of another tree, or other partitions, it would say nothing.
+    def state_name(self, kind: str) -> str:
+        """The name of a value beside an asset: of another tree or other partitions it says nothing."""
         place = f"{self.onelake_conn_id}\0{self.path}\0{self.watch.template.text}"
-        name = f"fabml_arrivals_{hashlib.sha256(place.encode()).hexdigest()[:12]}"
-        memory = AssetMemory(stores_of(self.asset_state_store), name)
+        return f"fabml_{kind}_{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+    def _member(self) -> Member:
+        memory = AssetMemory(stores_of(self.asset_state_store), self.state_name("arrivals"))
         return Member(self.watch, memory, poll_interval=self.poll_interval, start=self.start)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from bad_input_rows.row import BadInput as Row
 
-from airflow_provider_fabml.core.arrivals.options import check_start, parse_watch
+from airflow_provider_fabml.core.arrivals.options import (
+    check_start,
+    parse_policy,
+    parse_requested,
+    parse_watch,
+)
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
+
+TEMPLATE = parse_template("{key}")
 
 
 def _template(text: object, rule: str, id_: str) -> Row:
@@ -16,12 +24,17 @@ def _template(text: object, rule: str, id_: str) -> Row:
 
 
 def _key(key: object, rule: str, id_: str) -> Row:
-    return Row(id_, partial(parse_template("{key}").folder_of, key), rule, "partition key")
+    return Row(id_, partial(TEMPLATE.folder_of, key), rule, "partition key")
 
 
 def _watch(rule: str, id_: str, path: str = "Files/daily", **rules: Any) -> Row:
     call = partial(parse_watch, path=path, partitions="date=%Y-%m-%d", rules=rules)
     return Row(id_, call, rule)
+
+
+def _policy(rule: str, id_: str, **changes: Any) -> Row:
+    keywords = {"lease": timedelta(hours=1), "tries": 3, "limit": 500, **changes}
+    return Row(id_, partial(parse_policy, **keywords), rule)
 
 
 ROWS = [
@@ -37,4 +50,7 @@ ROWS = [
     _watch("arrivals-path", "a date in the tree's own path", "Files/daily/date=%Y-%m-%d"),
     _watch("arrivals-rule", "a table among partitions", delta_version=3),
     Row("a first look of no kind", partial(check_start, "newest"), "arrivals-start", "start"),
+    _policy("due-lease", "a lease in seconds", lease=3600),
+    _policy("due-number", "a limit of nothing", limit=0),
+    Row("a number for keys", partial(parse_requested, 3, TEMPLATE), "due-requested", "rescore"),
 ]

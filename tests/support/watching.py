@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from airflow.triggers.base import BaseEventTrigger
 
+    from airflow_provider_fabml.local.azurite import Azurite
+
 SYNC = 0.02
 
 
@@ -152,6 +154,12 @@ class Triggerer:
                 for asset in assets:
                     self.stored.setdefault(asset, []).append(payload)
                 confirmed += [] if seq is None else [seq]
+
+
+def connection(azurite: Azurite) -> dict[str, dict[str, Any]]:
+    """The connection of triggers and routers to a storage server; a test may change it."""
+    fields = {"host": azurite.blob_url, "login": azurite.account, "password": azurite.key}
+    return {"onelake_default": {"conn_type": "onelake", **fields}}
 
 
 def accessors(assets: Iterable[str]) -> AssetStateStoreAccessors:

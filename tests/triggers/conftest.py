@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from azure.storage.blob import BlobServiceClient
+from support.watching import connection
 
 from airflow_provider_fabml.triggers import arrival_tree
 
@@ -18,14 +19,7 @@ def container(azurite, azurite_container):
 @pytest.fixture
 def connections(azurite) -> dict:
     """The connection of the triggers; a test may change it."""
-    return {
-        "onelake_default": {
-            "conn_type": "onelake",
-            "host": azurite.blob_url,
-            "login": azurite.account,
-            "password": azurite.key,
-        }
-    }
+    return connection(azurite)
 
 
 @pytest.fixture(autouse=True)

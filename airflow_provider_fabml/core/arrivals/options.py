@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.core.arrivals.due import Policy
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 from airflow_provider_fabml.core.arrivals.survey import Watch
 from airflow_provider_fabml.core.errors import UsageError
@@ -16,7 +18,10 @@ from airflow_provider_fabml.core.storage.watched_path import check_watched_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_fabml.core.arrivals.partition_template import PartitionTemplate
+
 EXISTING, NOW = "existing", "now"
+SHORTEST_LEASE = timedelta(minutes=5)
 # These ask for more than names, or for a folder that is a table: one listing does not tell them.
 _OTHERS = ("delta_version", "manifest", "predicate")
 
@@ -70,6 +75,52 @@ def check_start(value: object) -> None:
             reason="the first look tells what is there already, or only what comes after it",
             remedy=f"write {EXISTING!r} or {NOW!r}.",
         )
+
+
+def parse_policy(*, lease: object, tries: Any, limit: Any) -> Policy:
+    """Check how a router emits.
+
+    :raises UsageError: rules ``due-lease``, ``due-number``.
+    """
+    if not isinstance(lease, timedelta) or lease < SHORTEST_LEASE:
+        raise UsageError(
+            rule="due-lease",
+            field="lease",
+            value=lease,
+            reason="a run that is not finished when its lease ends counts as lost and is emitted "
+            "again; no scoring is queued, run and checked so soon",
+            remedy="write a timedelta longer than the longest run, e.g. timedelta(hours=6).",
+        )
+    for name, value in (("tries", tries), ("limit", limit)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(
+                rule="due-number",
+                field=name,
+                value=value,
+                reason="nothing would ever be emitted",
+                remedy="write a whole number of 1 or more.",
+            )
+    return Policy(lease, tries, limit)
+
+
+def parse_requested(value: object, template: PartitionTemplate) -> frozenset[str]:
+    """Read the keys that a person wants again: a list, or text with commas between them.
+
+    :raises UsageError: rule ``due-requested``, and rules ``partition-key-*``.
+    """
+    keys = [key.strip() for key in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(keys, (list, tuple, set, frozenset)):
+        raise UsageError(
+            rule="due-requested",
+            field="rescore",
+            value=value,
+            reason="these are no keys",
+            remedy="write them as a list, or as text: 2026-01-01, 2026-01-02.",
+        )
+    wanted = frozenset(key for key in keys if key != "")
+    for key in wanted:
+        template.folder_of(key)
+    return wanted
 
 
 def changed_rules(rules: Rules) -> dict[str, Any]:

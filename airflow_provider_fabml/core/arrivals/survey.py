@@ -50,6 +50,10 @@ class Survey(NamedTuple):
         """Give the complete partitions of a watch."""
         return {key: one for key, one in self.found[watch].items() if one.verdict.ready}
 
+    def digests(self, watch: Watch) -> dict[str, str]:
+        """Give the digests of the complete partitions of a watch."""
+        return {key: one.verdict.digest for key, one in self.ready(watch).items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Tally:

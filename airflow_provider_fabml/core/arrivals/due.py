@@ -1,0 +1,172 @@
+"""Which partitions are due: ready, minus finished, minus in flight (D9).
+
+The ledger is written by a task before Airflow registers its partitions, which it does when the task
+has succeeded. So an emission may not have gone out: the try that wrote it died. A retry of the same
+task instance knows its own emissions and makes them again at once; those of a task that never came
+back are *lost* when their lease ends, and are made again by whoever looks then.
+
+======================  ==========================================================================
+newest emission         what becomes of a ready partition
+======================  ==========================================================================
+none, or other data     due, unless a manifest says that this very data was scored, or failed
+by this task instance   due: its event did not go out, or a person cleared the task to have it again
+within its lease        in flight
+lost                    due, up to `tries` times in all; then failed
+finished                never due; failed: never due
+======================  ==========================================================================
+
+New data (another digest) and a person's request make any of them due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_fabml.core.arrivals.cursor import SHORT
+from airflow_provider_fabml.core.arrivals.ledger import Entry, Ledger, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from airflow_provider_fabml.core.arrivals.manifest import Manifest
+
+
+# A manifest bears the time of the storage's clock, an emission that of ours.
+CLOCKS = 60
+
+
+class Policy(NamedTuple):
+    """How long an emission may take until its manifest is there, and how often it is made.
+
+    `limit` is the most that one look emits; the others are due at the next.
+    """
+
+    lease: timedelta
+    tries: int = 3
+    limit: int = 500
+
+
+class Decision(NamedTuple):
+    """What one look decides: keys in order, and the ledger to store before they go out."""
+
+    due: tuple[str, ...]
+    later: tuple[str, ...]
+    finished: tuple[str, ...]
+    in_flight: tuple[str, ...]
+    failed: tuple[str, ...]
+    ledger: Ledger
+
+    def __str__(self) -> str:
+        counted = {name: len(getattr(self, name)) for name in self._fields[:-1]}
+        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counted.items())
+
+
+class _Is(Enum):
+    DUE = "due"
+    FINISHED = "finished"
+    IN_FLIGHT = "in_flight"
+    FAILED = "failed"
+
+
+def undecided(ready: Mapping[str, str], ledger: Ledger) -> set[str]:
+    """Give the partitions whose manifests must be read; `ready` is digests by key."""
+    return {
+        key
+        for key, digest in ready.items()
+        if key not in ledger
+        or ledger[key].state is not State.FINISHED
+        or not ledger[key].is_of(digest)
+    }
+
+
+def due(
+    ready: Mapping[str, str],
+    manifests: Iterable[Manifest],
+    ledger: Ledger,
+    now: datetime,
+    *,
+    present: Collection[str],
+    policy: Policy,
+    by: str,
+    requested: Collection[str] = (),
+    order: Callable[[str], tuple[str, str]],
+) -> Decision:
+    """Decide.
+
+    :param ready: digests of the complete partitions, by key.
+    :param manifests: those of the partitions that are `undecided`; others do not harm.
+    :param now: our own clock (UTC), which leases are measured by.
+    :param present: all partitions that storage has something of; entries of others are dropped.
+    :param by: the task instance that will emit.
+    :param requested: keys that a person wants again.
+    """
+    scored: dict[str, list[Manifest]] = defaultdict(list)
+    for manifest in manifests:
+        scored[manifest.partition].append(manifest)
+    author = hashlib.sha256(by.encode()).hexdigest()[:8]
+    groups: dict[_Is, list[str]] = defaultdict(list)
+    after = {key: entry for key, entry in ledger.items() if key in present}
+    for key in sorted(ready, key=order):
+        entry = ledger.get(key)
+        entry = entry if entry is not None and entry.is_of(ready[key]) else None
+        outcome = _outcome(scored[key], ready[key], entry)
+        entry = _ended(entry, ready[key], outcome) if outcome is not None else entry
+        found = _Is.DUE if key in requested else _judge(entry, now, policy, author)
+        groups[found].append(key)
+        if found in {_Is.FINISHED, _Is.FAILED}:
+            state = State.FINISHED if found is _Is.FINISHED else State.FAILED
+            after[key] = _ended(entry, ready[key], state)
+    going = groups[_Is.DUE][: policy.limit]
+    for key in going:
+        entry = ledger.get(key)
+        after[key] = _emitted(entry, ready[key], now, author, anew=key in requested)
+    return Decision(
+        tuple(going),
+        tuple(groups[_Is.DUE][policy.limit :]),
+        tuple(groups[_Is.FINISHED]),
+        tuple(groups[_Is.IN_FLIGHT]),
+        tuple(groups[_Is.FAILED]),
+        after,
+    )
+
+
+def _outcome(manifests: Iterable[Manifest], digest: str, entry: Entry | None) -> State | None:
+    """How the scoring of this data ended, or None; what ended before an emission is not its end."""
+    if entry is not None and entry.state is State.FINISHED:
+        return State.FINISHED
+    since = entry.at - CLOCKS if entry is not None and entry.state is State.EMITTED else 0
+    ends = {
+        one.completed for one in manifests if one.digest == digest and one.at.timestamp() >= since
+    }
+    if not ends:
+        return None
+    return State.FINISHED if True in ends else State.FAILED
+
+
+def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _Is:
+    """Judge a ready partition without a manifest; `entry` is about its present data, or None."""
+    if entry is None:
+        return _Is.DUE
+    if entry.state is not State.EMITTED:
+        return _Is.FINISHED if entry.state is State.FINISHED else _Is.FAILED
+    if entry.by == author:
+        return _Is.DUE
+    if now.timestamp() < entry.at + policy.lease.total_seconds():
+        return _Is.IN_FLIGHT
+    return _Is.DUE if entry.emissions < policy.tries else _Is.FAILED
+
+
+def _ended(entry: Entry | None, digest: str, state: State) -> Entry:
+    return (entry or Entry(digest[:SHORT], state))._replace(state=state)
+
+
+def _emitted(entry: Entry | None, digest: str, now: datetime, author: str, *, anew: bool) -> Entry:
+    """Count an emission; another try of the same task instance makes the same one again."""
+    before = 0
+    if entry is not None and entry.is_of(digest) and not anew:
+        before = entry.emissions - (entry.by == author)
+    return Entry(digest[:SHORT], State.EMITTED, int(now.timestamp()), before + 1, author)

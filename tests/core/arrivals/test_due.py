@@ -1,0 +1,262 @@
+"""The router: ready, minus finished, minus in flight; the same again however often it is asked."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from airflow_provider_fabml.core.arrivals.due import Decision, Policy, due, undecided
+from airflow_provider_fabml.core.arrivals.ledger import (
+    Entry,
+    Ledger,
+    State,
+    ledger_json,
+    read_ledger,
+)
+from airflow_provider_fabml.core.arrivals.manifest import Manifest, OfPartitions, read_manifest
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+POLICY = Policy(lease=HOUR, tries=2)
+KEYS = ["a", "b", "c"]
+
+
+def order(key: str) -> tuple[str, str]:
+    """Keys without a date."""
+    return ("", key)
+
+
+def decide(
+    ready: dict[str, str],
+    ledger: Ledger | None = None,
+    *manifests: Manifest,
+    now: datetime = NOW,
+    by: str = "router",
+    **changes,
+) -> Decision:
+    """A decision over a tree in which everything is complete."""
+    keywords = {"present": ready, "policy": POLICY, "order": order, **changes}
+    return due(ready, manifests, ledger or {}, now, by=by, **keywords)
+
+
+def digest(version: int) -> str:
+    """A digest of 64 characters."""
+    return f"{version:064x}"[::-1]
+
+
+def manifest(key: str, version: int, *, completed: bool = True, at: datetime = NOW) -> Manifest:
+    """The end of a scoring."""
+    return Manifest(key, digest(version), completed, at)
+
+
+READY = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3).map(digest))
+ENTRIES = st.builds(
+    Entry,
+    st.integers(1, 3).map(lambda version: digest(version)[:16]),
+    st.sampled_from(State),
+    st.integers(-7200, 0).map(lambda ago: int(NOW.timestamp()) + ago),
+    st.integers(1, 3),
+    st.sampled_from(["", "other"]),
+)
+LEDGERS = st.dictionaries(st.sampled_from(KEYS), ENTRIES)
+MANIFESTS = st.lists(
+    st.builds(
+        manifest, st.sampled_from(KEYS), st.integers(1, 3), completed=st.booleans(),
+        at=st.integers(-7200, 0).map(lambda ago: NOW + timedelta(seconds=ago)),
+    )
+)  # fmt: skip
+
+
+@given(READY, LEDGERS, MANIFESTS, st.integers(0, 3599))
+def test_asked_again_within_the_lease_nothing_is_due_twice(ready, ledger, manifests, seconds):
+    """Another wake-up emits nothing, and of what was emitted nothing until the lease ends."""
+    first = decide(ready, ledger, *manifests)
+    at_once = decide(ready, first.ledger, *manifests, by="another")
+    assert at_once.due == ()
+    assert set(at_once.in_flight) >= set(first.due)
+    assert at_once.ledger == first.ledger
+    later = NOW + timedelta(seconds=seconds)
+    assert not {*first.due} & {*decide(ready, first.ledger, now=later, by="another").due}
+
+
+@given(READY, LEDGERS, MANIFESTS, st.sets(st.sampled_from(KEYS)))
+def test_another_try_of_the_same_task_emits_the_same(ready, ledger, manifests, requested):
+    """A try that died before its events went out is repeated, and counts as one."""
+    first = decide(ready, ledger, *manifests, requested=requested)
+    again = decide(ready, first.ledger, *manifests, requested=requested)
+    assert again.due == first.due
+    assert again.ledger == first.ledger
+
+
+@given(READY, LEDGERS, MANIFESTS)
+def test_every_ready_partition_is_of_one_kind(ready, ledger, manifests):
+    """The kinds share out what is ready, and the ledger knows nothing that is not there."""
+    found = decide(ready, ledger, *manifests)
+    kinds = [found.due, found.later, found.finished, found.in_flight, found.failed]
+    assert sorted(key for kind in kinds for key in kind) == sorted(ready)
+    assert set(found.ledger) <= set(ready)
+    needed = undecided(ready, ledger)
+    assert decide(ready, ledger, *[one for one in manifests if one.partition in needed]) == found
+
+
+@given(LEDGERS)
+def test_the_ledger_survives_its_storage(ledger):
+    """Reading what was written gives the same states; of what is finished only the digest counts."""
+    again = read_ledger(json.loads(json.dumps(ledger_json(ledger, order))))
+    assert {key: (entry.digest, entry.state) for key, entry in again.items()} == {
+        key: (entry.digest, entry.state) for key, entry in ledger.items()
+    }
+    assert all(
+        again[key] == entry for key, entry in ledger.items() if entry.state is not State.FINISHED
+    )
+
+
+class Routing(RuleBasedStateMachine):
+    """Data lands, routers wake and die, runs finish, fail and get lost, time passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.version, self.woken = NOW, 0, 0
+        self.ready: dict[str, str] = {}
+        self.ledger: Ledger = {}
+        self.manifests: list[Manifest] = []
+        self.running: list[tuple[str, str]] = []
+        self.ended: set[tuple[str, str]] = set()
+        self.emissions: dict[tuple[str, str], list[datetime]] = {}
+
+    @rule(key=st.sampled_from(KEYS))
+    def lands(self, key: str) -> None:
+        """A partition is complete, or restated."""
+        self.version += 1
+        self.ready[key] = digest(self.version)
+
+    @rule(minutes=st.sampled_from([1, 30, 61]))
+    def time_passes(self, minutes: int) -> None:
+        """Within a lease, or beyond it."""
+        self.now += timedelta(minutes=minutes)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), how=st.sampled_from(["completed", "failed", "lost"]))
+    def ends(self, data, how: str) -> None:
+        """A run leaves a manifest, or nothing at all."""
+        key, found = run = data.draw(st.sampled_from(self.running))
+        self.running.remove(run)
+        if how != "lost":
+            self.manifests.append(Manifest(key, found, how == "completed", self.now))
+            self.ended.add(run)
+
+    @rule(dies=st.sampled_from(["", "before the ledger", "after the ledger"]))
+    def wakes(self, dies: str) -> None:
+        """A router runs; if it dies it is tried again, as another try of the same task."""
+        self.woken += 1
+        by = f"run-{self.woken}"
+        if dies:
+            decision = self._decided(by)
+            self.ledger = decision.ledger if dies == "after the ledger" else self.ledger
+        decision = self._decided(by)
+        self.ledger = read_ledger(ledger_json(decision.ledger, order))
+        for key in decision.due:
+            run = (key, self.ready[key])
+            before = self.emissions.setdefault(run, [])
+            assert run not in self.ended, "scored data was emitted again"
+            assert all(self.now - at >= HOUR for at in before), "emitted twice within a lease"
+            before.append(self.now)
+            assert len(before) <= POLICY.tries, "a loop"
+            self.running.append(run)
+        assert all((key, found) in self.emissions for key, found in self.ready.items()), "left out"
+
+    def _decided(self, by: str) -> Decision:
+        return decide(self.ready, self.ledger, *self.manifests, now=self.now, by=by)
+
+
+TestRouting = Routing.TestCase
+
+
+def test_failed_data_is_due_only_when_it_is_new_or_asked_for():
+    """A manifest of a failure ends it for this data, whoever looks and however late."""
+    failed = manifest("a", 1, completed=False)
+    first = decide({"a": digest(1)}, {}, failed)
+    assert first.failed == ("a",)
+    later = decide({"a": digest(1)}, first.ledger, failed, now=NOW + 99 * HOUR)
+    assert later.failed == ("a",)
+    assert decide({"a": digest(2)}, first.ledger, failed).due == ("a",)
+    asked = decide({"a": digest(1)}, first.ledger, failed, requested=["a"], now=NOW + HOUR)
+    assert asked.due == ("a",)
+    after = decide({"a": digest(1)}, asked.ledger, failed, by="another", now=NOW + HOUR)
+    assert after.in_flight == ("a",), "an older failure is not the requested run's"
+
+
+def test_a_run_that_ends_after_its_lease_is_recognized():
+    """What had been given up as lost is finished when its manifest comes."""
+    ledger, now = {}, NOW
+    for number in range(3):
+        seen = decide({"a": digest(1)}, ledger, now=now, by=str(number))
+        assert seen.due == (("a",) if number < 2 else ())
+        ledger, now = seen.ledger, now + HOUR
+    assert seen.failed == ("a",)
+    assert decide({"a": digest(1)}, ledger, manifest("a", 1, at=now), now=now).finished == ("a",)
+
+
+def test_a_look_emits_no_more_than_it_may():
+    """What is over the limit is due at the next look, and no emission of this one."""
+    policy = POLICY._replace(limit=2)
+    ready = dict.fromkeys(KEYS, digest(1))
+    first = decide(ready, {}, policy=policy)
+    assert (first.due, first.later) == (("a", "b"), ("c",))
+    assert str(first) == "2 due, 1 later, 0 finished, 0 in flight, 0 failed"
+    assert decide(ready, first.ledger, policy=policy, by="next").due == ("c",)
+
+
+def test_a_partition_that_is_being_restated_is_remembered():
+    """While it is not complete its entry stays; when it is gone the entry goes."""
+    first = decide({"a": digest(1)})
+    writing = due({}, [], first.ledger, NOW, present=["a"], policy=POLICY, by="x", order=order)
+    assert writing.ledger == first.ledger
+    gone = due({}, [], first.ledger, NOW, present=[], policy=POLICY, by="x", order=order)
+    assert gone.ledger == {}
+
+
+def test_only_finished_partitions_are_ever_left_out_of_a_full_ledger():
+    """The smallest finished keys go, since their manifests say the same; all others stay."""
+    ledger = {f"{n:03d}": Entry("d", State.EMITTED if n < 5 else State.FINISHED) for n in range(20)}
+    kept = read_ledger(ledger_json(ledger, order, limit=3))
+    assert sorted(kept) == [*(f"{n:03d}" for n in range(5)), "017", "018", "019"]
+
+
+NO_LEDGERS = [None, 1, {}, {"partitions": 1}, {"partitions": {"a": 1, "b": [], "c": ["d", "?"]}}]
+
+
+@pytest.mark.parametrize("value", [*NO_LEDGERS, {"partitions": {"b": ["d", "e", "x", 1, ""]}}])
+def test_what_is_no_ledger_is_read_as_an_empty_one(value):
+    """A value of another version, or of a person, stops no router."""
+    assert read_ledger(value) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"partition": null}', '{"partition": "a"}',
+                                  '{"partition": "a", "input": "x"}', "\udcff"])  # fmt: skip
+def test_what_is_no_manifest_of_a_partition_says_nothing(text):
+    """Half a file, another file, or the manifest of a run without a partition."""
+    assert read_manifest(text.encode(errors="surrogateescape"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "completed"), [("completed", True), ("Completed", True), ("Failed", False)]
+)
+def test_a_manifest_says_which_data_was_scored_and_how_it_ended(status, completed):
+    """Partition, digest of the input and status are read; the rest is of no concern here."""
+    content = {"partition": "a", "status": status, "input": {"digest": "d", "uri": "x"}, "job": "j"}
+    assert read_manifest(json.dumps(content).encode(), NOW) == Manifest("a", "d", completed, NOW)
+
+
+def test_manifests_of_a_partition_lie_in_its_folder():
+    """The key's folder tells which manifests are worth reading, also for keys with an escape."""
+    wanted = OfPartitions({"eu|2026-01-01", "b"})
+    assert wanted("endpoints/dag/eu~7C2026-01-01/run/task/1-ab/_manifest.json")
+    assert wanted("endpoints/dag/b/run/_manifest.json")
+    assert not wanted("endpoints/dag/b/run/predictions.csv")
+    assert not wanted("endpoints/dag/c/run/_manifest.json")
