@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -13,11 +14,13 @@ from airflow_provider_fabml.core.connections.storage_connection import (
 )
 from airflow_provider_fabml.core.errors import FabmlError
 from airflow_provider_fabml.core.storage.location import Location, resolve
+from airflow_provider_fabml.core.storage.translation import end_location, item_path_of
 from airflow_provider_fabml.hooks.airflow_errors import connection_found
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
+    from airflow_provider_fabml.core.storage.shortcuts.item_path import ItemPath
 
 
 class OneLakeStorageHook(BaseHook):
@@ -71,10 +74,25 @@ class OneLakeStorageHook(BaseHook):
     def resolve(self, path: str, *, field: str = "path") -> Location:
         """Find the place that `path` names in any spelling.
 
-        :raises UsageError: if it is malformed, or no mapping row covers its shortcut or datastore.
+        Where the connection says ``shortcuts = fabric``, Fabric is asked about what no mapping row
+        covers; a trigger uses `aresolve`, which does not hold up its loop meanwhile.
+
+        :raises UsageError: if it is malformed, or nothing says where its shortcut or datastore is.
+        :raises FabmlError: if Fabric refuses to tell, or its shortcut leads elsewhere.
         """
         settings = self.get_settings()
-        return resolve(path, settings.mapping, default_endpoint=settings.endpoint, field=field)
+        place = _resolved(settings, path, field)
+        item = item_path_of(place) if settings.fabric_api else None
+        return place if item is None else _told_by_fabric(settings, place, item)
+
+    async def aresolve(self, path: str, *, field: str = "path") -> Location:
+        """The same as `resolve`, for a trigger."""
+        settings = await self.aget_settings()
+        place = _resolved(settings, path, field)
+        item = item_path_of(place) if settings.fabric_api else None
+        if item is None:
+            return place
+        return await asyncio.to_thread(_told_by_fabric, settings, place, item)
 
     def get_client(self, *, retry_total: int = 2) -> StorageClient:
         """A client for blocking code; use it in a `with`.
@@ -107,6 +125,24 @@ class OneLakeStorageHook(BaseHook):
         if not places:
             return True, "The fields are complete; nothing was asked, as no account is named."
         return True, f"Listed {', '.join(place.url for place in places)}"
+
+
+def _resolved(settings: StorageSettings, path: str, field: str) -> Location:
+    return resolve(
+        path,
+        settings.mapping,
+        default_endpoint=settings.endpoint,
+        lakehouse=settings.lakehouse,
+        field=field,
+    )
+
+
+def _told_by_fabric(settings: StorageSettings, place: Location, item: ItemPath) -> Location:
+    from airflow_provider_fabml.clients.fabric import FabricClient
+
+    with FabricClient(settings) as client:
+        end = client.locate(item)
+    return end_location(end, place, settings.mapping, settings.endpoint)
 
 
 def _places(settings: StorageSettings) -> list[Location]:

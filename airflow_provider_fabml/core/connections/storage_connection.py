@@ -13,12 +13,15 @@ from airflow_provider_fabml.core.connections.credential import (
     CredentialSpec,
     parse_credential,
 )
+from airflow_provider_fabml.core.connections.fabric_fields import parse_fabric_api, parse_home
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.mapping import MappingRow, parse_mapping
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_fabml.core.storage.shortcuts.item_path import Lakehouse
 
 KEYED = ("account_key", "sas", "connection_string")
 AUTHS = (*KEYED, *KINDS)
@@ -32,6 +35,8 @@ class StorageSettings:
     :param endpoint: the blob service's base URL, if the connection names one.
     :param credential: the identity where `auth` is one of `core.credential.KINDS`.
     :param mapping: rows for `core.location.resolve`.
+    :param lakehouse: the one that bare ``Files/…`` paths are in, if the connection names it.
+    :param fabric_api: base URL of Fabric's REST API, if it is asked where shortcuts lead.
     """
 
     auth: str
@@ -43,6 +48,8 @@ class StorageSettings:
     ca_bundle: str | None = None
     mapping: tuple[MappingRow, ...] = ()
     proxies: tuple[tuple[str, str], ...] = ()
+    lakehouse: Lakehouse | None = None
+    fabric_api: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -66,7 +73,8 @@ def parse_storage_connection(
     `WasbHook.get_conn` looks (apache-airflow-providers-microsoft-azure 15.2).
 
     :param field: prefix for errors, e.g. ``connection 'onelake_default'``.
-    :raises UsageError: rules ``storage-*``, ``endpoint-*``, ``credential-*``, ``mapping-*``.
+    :raises UsageError: rules ``storage-*``, ``endpoint-*``, ``credential-*``, ``mapping-*``,
+        ``lakehouse-*``, ``fabric-*``.
     """
     given = _unprefixed(extra or {})
     auth = str(given.get("auth") or _auth_of(given, login, password))
@@ -92,6 +100,8 @@ def parse_storage_connection(
         ca_bundle=given.get("ca_bundle"),
         mapping=parse_mapping(given.get("mapping"), f"{field}: mapping"),
         proxies=tuple(sorted(dict(given.get("proxies") or {}).items())),
+        lakehouse=parse_home(given, field),
+        fabric_api=parse_fabric_api(given, has_identity=auth not in KEYED, field=field),
     )
 
 

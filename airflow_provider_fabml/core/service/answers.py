@@ -66,12 +66,13 @@ def error_text(body: Any) -> str:
     """The reason in an error body.
 
     Azure Resource Manager and the data plane wrap it in ``{"error": {"code", "message"}}``
-    (recording ``batch_endpoint_put_get404_2023-12``); denials of the data plane are plain text.
+    (recording ``batch_endpoint_put_get404_2023-12``); denials of the data plane are plain text, and
+    Fabric writes ``errorCode`` ("Fabric API troubleshooting").
     """
     if isinstance(body, Mapping):
         error = body.get("error", body)
         if isinstance(error, Mapping):
-            code, message = error.get("code"), error.get("message")
+            code, message = error.get("code") or error.get("errorCode"), error.get("message")
             text = ": ".join(str(part) for part in (code, message) if part)
             return text or "no reason given"
     text = str(body).strip() if body else ""

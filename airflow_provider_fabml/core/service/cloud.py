@@ -12,9 +12,11 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_fabml.core.errors import PermanentError
-from airflow_provider_fabml.core.service.http import ARM, ML
+from airflow_provider_fabml.core.service.http import ARM, FABRIC, ML
 from airflow_provider_fabml.core.storage.uri_text import redact
 
+# Microsoft Learn, "Fabric REST API: using the API"; a private link's host takes the same tokens.
+FABRIC_API = "https://api.fabric.microsoft.com"
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -23,7 +25,8 @@ class Cloud(NamedTuple):
 
     ``endpoint_suffix`` and ``api_suffix`` are empty for a custom cloud, whose hosts are named one by
     one in ``hosts`` (``host`` or ``host:port``; ``.example.net`` stands for all hosts below it).
-    ``arm_audience`` is the Resource Manager's audience where it differs from its URL.
+    ``arm_audience`` is the Resource Manager's audience where it differs from its URL. ``fabric`` is the
+    base URL of Fabric's REST API, the only place its tokens go to; empty where it is not asked.
     """
 
     name: str
@@ -34,11 +37,12 @@ class Cloud(NamedTuple):
     api_suffix: str
     hosts: tuple[str, ...] = ()
     arm_audience: str = ""
+    fabric: str = ""
 
     def scope(self, audience: str) -> str:
-        """The OAuth scope of a request's audience (``ARM`` or ``ML``)."""
+        """The OAuth scope of a request's audience (``ARM``, ``ML`` or ``FABRIC``)."""
         arm = self.arm_audience or self.resource_manager
-        base = {ARM: arm, ML: self.ml_audience}[audience]
+        base = {ARM: arm, ML: self.ml_audience, FABRIC: FABRIC_API}[audience]
         return f"{base.rstrip('/')}/.default"
 
 
@@ -73,16 +77,31 @@ AZURE_CLOUDS: dict[str, Cloud] = {
 }
 
 
+def fabric_cloud(api: str) -> Cloud:
+    """Fabric alone: no other host is named, and no other token is asked for."""
+    return Cloud("Microsoft Fabric", "", "", "", "", "", fabric=api)
+
+
+def https_root(url: str) -> str | None:
+    """The URL without its last slash, if it is ``https://<host>`` and nothing more, else None."""
+    bare = url.removesuffix("/")
+    place, parts = _place(bare), _split(bare)
+    alone = parts is not None and not (parts.path or parts.query or parts.fragment)
+    return bare if place is not None and alone else None
+
+
 def trusted(url: str, cloud: Cloud, audience: str = ARM) -> bool:
     """Whether a token of this audience may be sent to ``url``: https, and a host the cloud names.
 
     The Resource Manager's token goes to it and to the region's service API, Azure ML's to endpoints:
     an endpoint is anybody's, and must not be shown what rules the subscription. A cloud of one's own
-    has one host for both.
+    has one host for both. Fabric's token goes to its API and nowhere else.
     """
     place = _place(url)
     if place is None:
         return False
+    if audience == FABRIC:
+        return place == _place(cloud.fabric)
     return _is_own(place, cloud, audience) or _allowed(place, cloud)
 
 

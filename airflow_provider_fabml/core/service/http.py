@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from datetime import datetime
 
-ARM, ML, ANONYMOUS = "arm", "ml", "anonymous"
+ARM, ML, FABRIC, ANONYMOUS = "arm", "ml", "fabric", "anonymous"
 
 
 class Request(NamedTuple):
     """One HTTP request.
 
-    ``audience`` says whose token it carries: ``arm``, ``ml`` or ``anonymous``. ``repeatable`` is True
-    for requests that may be sent again by the transport after a transient failure (reads); the
-    job-creating POST is not (D1). ``seconds`` bounds connecting and reading where it is less than the
-    connection's own timeouts; a request is not sent later than ``not_after``.
+    ``audience`` says whose token it carries, if any. ``repeatable`` is True for requests that may be
+    sent again by the transport after a transient failure (reads); the job-creating POST is not (D1).
+    ``seconds`` bounds connecting and reading where it is less than the connection's own timeouts; a
+    request is not sent later than ``not_after``.
     """
 
     method: str

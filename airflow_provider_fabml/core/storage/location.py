@@ -13,7 +13,6 @@ from airflow_provider_fabml.core.storage.mapping import (
     row_for_datastore,
     row_for_shortcut,
     row_for_storage,
-    rows_showing,
 )
 from airflow_provider_fabml.core.storage.shortcuts.item_path import (
     ItemPath,
@@ -200,38 +199,6 @@ def onelake_location(place: ItemPath, endpoint: str | None) -> Location:
     (workspace, item), path = place
     known = endpoint if endpoint and is_onelake_endpoint(endpoint) else _ONELAKE
     return Location("onelake", workspace, f"{item}/{path}", known)
-
-
-def item_path_of(location: Location) -> ItemPath | None:
-    """Give the item and path of a place that OneLake serves itself, or None for any other.
-
-    :raises UsageError: as `item_path_at`.
-    """
-    if not is_onelake_endpoint(location.endpoint):
-        return None
-    return item_path_at(location.container, location.path, field="path")
-
-
-def shortcut_path(location: Location, mapping: Sequence[MappingRow]) -> str | None:
-    """Give the path by which a lakehouse shows this place: the way back from `resolve`.
-
-    A row that another one hides is passed over; None where no row shows the place.
-    """
-    for row in rows_showing(location.account, location.container, location.path, mapping):
-        path = "/".join(part for part in (row.shortcut, below(location.path, row.prefix)) if part)
-        text = f"{row.lakehouse}/{path}" if row.lakehouse else path
-        if _leads_to(text, row, mapping):
-            return text
-    own = item_path_of(location)
-    return str(own) if own else None
-
-
-def _leads_to(text: str, row: MappingRow, mapping: Sequence[MappingRow]) -> bool:
-    try:
-        lakehouse, path = parse_item_path(text, None, field="path")
-        return row_for_shortcut(path, mapping, lakehouse=lakehouse, field="path") == row
-    except UsageError:
-        return False
 
 
 def _place(row: MappingRow, rest: str, default_endpoint: str | None) -> Location:

@@ -1,0 +1,1 @@
+"""OneLake's own paths, and where a shortcut on them leads."""
