@@ -29,7 +29,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["azure"],
             },
         ],
-        "operators": [_modules(_AZURE_ML, f"{package}.operators.azure_ml")],
+        "operators": [
+            _modules(_AZURE_ML, f"{package}.operators.azure_ml"),
+            _modules(_ONELAKE, f"{package}.operators.due_partitions"),
+        ],
         "sensors": [
             _modules(_AZURE_ML, f"{package}.sensors.azure_ml"),
             _modules(_ONELAKE, f"{package}.sensors.onelake"),
@@ -41,6 +44,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             _modules(_AZURE_ML, f"{package}.triggers.azure_ml"),
             _modules(_ONELAKE, f"{package}.triggers.onelake"),
+            _modules(_ONELAKE, f"{package}.triggers.arrival"),
         ],
         "connection-types": [azure_ml_connection_form(), onelake_connection_form()],
         "extra-links": [f"{package}.links.azure_ml.AzureMLStudioJobLink"],
