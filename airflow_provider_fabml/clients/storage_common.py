@@ -186,4 +186,5 @@ def drive(talk: Generator[Request, Answer, V], answer: Callable[[Request], Answe
     step = send(talk, None)
     while not isinstance(step, Concluded):
         step = send(talk, answer(step))
-    return step.value
+    value: V = step.value
+    return value

@@ -19,13 +19,13 @@ from airflow_provider_fabml.core.storage.landing import (
     verdict_text,
 )
 from airflow_provider_fabml.core.storage.location import Location
-from airflow_provider_fabml.core.storage.readiness import Rules
 from airflow_provider_fabml.core.storage.readiness_rules import RULE_NAMES
+from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.core.storage.waited_for import waited_for
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 
@@ -224,7 +224,7 @@ class OneLakeShortcutStartTrigger(OneLakeShortcutTrigger):
 
     async def plan(self, hook: OneLakeStorageHook) -> Plan:
         """What was rendered, resolved with the connection."""
-        context = getattr(self.task_instance, "get_template_context", dict)()
+        context: Mapping[str, Any] = getattr(self.task_instance, "get_template_context", dict)()
         values = {name: getattr(self, name) for name in self._names}
         path, rules = waited_for(self.path, values, context)
         await hook.aget_settings()

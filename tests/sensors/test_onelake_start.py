@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.sdk import DAG, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
+from airflow.serialization.serialized_objects import DagSerialization
 from support.onelake_sensor import QuickSensor
 from support.start_from_trigger import Begun, begin
 from support.task_runner import Supervisor, TaskOutcome, run_task
@@ -130,3 +131,15 @@ def test_what_cannot_begin_without_a_worker_is_an_error_of_the_dag_file():
         with pytest.raises(UsageError, match="worker"):
             QuickSensor(task_id="b", path="Files/x", start_from_trigger=True, deferrable=False)
     assert first.start_from_trigger is False
+
+
+def test_a_mapped_task_begins_on_a_worker():
+    """Airflow stores no arguments of a trigger for it, so its first look is a worker's."""
+    with DAG("d", schedule=None) as dag:
+        mapped = QuickSensor.partial(task_id="wait", start_from_trigger=True)
+        mapped.expand(path=["Files/datasets/x", "Files/datasets/y"])
+
+    task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("wait")
+
+    assert task.is_mapped
+    assert task.start_trigger_args is None
