@@ -13,7 +13,13 @@ from airflow_provider_fabml.emulator.errors import (
     claims_needed,
     forbidden,
 )
-from airflow_provider_fabml.emulator.tokens import ARM_AUDIENCE, ML_AUDIENCE, TokenRevokedError
+from airflow_provider_fabml.emulator.fabric import insufficient, token_refused
+from airflow_provider_fabml.emulator.tokens import (
+    ARM_AUDIENCE,
+    FABRIC_AUDIENCE,
+    ML_AUDIENCE,
+    TokenRevokedError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.exchange import Plane
@@ -22,8 +28,16 @@ if TYPE_CHECKING:
 
 _ARM = (ARM_AUDIENCE, ARM_AUDIENCE + "/", "https://management.core.windows.net/")
 _ML = (ML_AUDIENCE, ML_AUDIENCE + "/")
-PLANE_AUDIENCES: dict[Plane, tuple[str, ...]] = {"arm": _ARM, "data": _ML, "history": _ARM + _ML}
+PLANE_AUDIENCES: dict[Plane, tuple[str, ...]] = {
+    "arm": _ARM,
+    "data": _ML,
+    "history": _ARM + _ML,
+    "fabric": (FABRIC_AUDIENCE, FABRIC_AUDIENCE + "/"),
+}
 """Run history takes both: the SDK sends ARM's token, the published swagger names the other."""
+
+
+_FABRIC_CODES = {"ExpiredAuthenticationToken": "TokenExpired"}
 
 
 def authorize(
@@ -34,6 +48,8 @@ def authorize(
     if not allowed(principal, action):
         if plane == "data":
             raise PlainDenialError(403)
+        if plane == "fabric":
+            raise insufficient()
         raise forbidden(principal.client_id, principal.object_id, action, scope)
     return principal
 
@@ -87,5 +103,7 @@ def _refusal(plane: Plane, authorization: str, error: jwt.InvalidTokenError) -> 
         )
     else:
         code, text = "InvalidAuthenticationToken", "The access token is invalid."
+    if plane == "fabric":
+        return token_refused(_FABRIC_CODES.get(code, "InvalidToken"), text)
     challenge = f'Bearer error="invalid_token", error_description="{text}"'
     return ServiceError(401, code, text, headers={"WWW-Authenticate": challenge})

@@ -22,6 +22,7 @@ from airflow_provider_fabml.emulator.routes import (
     arm,
     control,
     datastores,
+    fabric,
     history,
     jobs,
     scoring,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _ROUTES = (
     control.ROUTES + arm.ROUTES + scoring.ROUTES + jobs.ROUTES + history.ROUTES
-    + datastores.ROUTES + token.ROUTES
+    + datastores.ROUTES + fabric.ROUTES + token.ROUTES
 )  # fmt: skip
 _SLOW = re.compile(r"/_emulator/jobs/[^/]+/advance$")
 

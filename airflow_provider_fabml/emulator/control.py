@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from airflow_provider_fabml.emulator.fabric import Fabric
 from airflow_provider_fabml.emulator.faults import KINDS, Program, Replay, fault_of
 from airflow_provider_fabml.emulator.switches import Switches
 from airflow_provider_fabml.emulator.transitions import ALL_STATES
@@ -84,6 +85,17 @@ class Control:
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that are not used up."""
         return [fault.model_dump() for fault in self._service.faults.waiting()]
+
+    @property
+    def fabric(self) -> dict[str, Any]:
+        """Return Fabric's workspaces, items and shortcuts."""
+        return self._service.fabric.model_dump()
+
+    def set_fabric(self, **parts: Any) -> dict[str, Any]:
+        """Put others in their place: the same keys as in the workspace file; return them."""
+        with _refusals():
+            self._service.fabric = Fabric.model_validate(parts)
+        return self.fabric
 
     def advance_clock(self, seconds: float) -> None:
         """Let seconds pass at once (``timed`` clock, cancellation)."""

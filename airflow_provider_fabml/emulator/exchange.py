@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.emulator.service import Service
     from airflow_provider_fabml.emulator.workspace import Principal
 
-Plane = Literal["open", "arm", "data", "history"]
-"""Whose token a route takes: nobody's, ARM's, the data plane's, or either of the two."""
+Plane = Literal["open", "arm", "data", "history", "fabric"]
+"""Whose token a route takes: nobody's, ARM's, the data plane's, either of the two, or Fabric's."""
 NOTHING = object()
 """The body of an answer that has none (``None`` is JSON ``null``)."""
 
@@ -73,5 +73,7 @@ class Handled:
     path: str
     plane: Plane
     action: str
-    """The action, below ``Microsoft.MachineLearningServices/workspaces/``, that it needs."""
+    """The action, below ``Microsoft.MachineLearningServices/workspaces/``, that it needs.
+
+    Fabric's own are ``fabric/…``, which no role of Azure has."""
     handler: Callable[[Call], Answer]

@@ -26,6 +26,7 @@ class Service:
         self.workspace = workspace
         self.switches = workspace.switches.model_copy()
         self.issuer = Issuer(workspace)
+        self.fabric = workspace.fabric.model_copy(deep=True)
         self.store = Store(workspace.endpoints, datetime.now(UTC))
         self.storage = Storage(workspace)
         self.faults, self.requests = Faults(), RequestLog()

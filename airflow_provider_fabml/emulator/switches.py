@@ -47,6 +47,10 @@ class Switches(BaseModel):
     """The provisioning state of every endpoint; without ``Succeeded`` there is no scoring URI."""
     cancel_seconds: float = Field(default=0.0, ge=0, le=3600)
     """How long a job stays ``CancelRequested``, in seconds."""
+    fabric_target_type: bool = True
+    """Whether a shortcut's target says its ``type``."""
+    fabric_last_page: Literal["absent", "null"] = "absent"
+    """What the last page of one of Fabric's lists has for a continuation token."""
     invoke_seconds: float = Field(default=0.0, ge=0, le=600)
     """How long the answer of an invocation takes, in seconds (1.8 to 4.4 were recorded)."""
 

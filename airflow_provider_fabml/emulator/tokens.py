@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 ARM_AUDIENCE = "https://management.azure.com"
 ML_AUDIENCE = "https://ml.azure.com"
 STORAGE_AUDIENCE = "https://storage.azure.com"
+FABRIC_AUDIENCE = "https://api.fabric.microsoft.com"
 AUDIENCES = {
     "https://management.azure.com": ARM_AUDIENCE,
     "https://management.core.windows.net": ARM_AUDIENCE,
     "https://ml.azure.com": ML_AUDIENCE,
     "https://storage.azure.com": STORAGE_AUDIENCE,
+    FABRIC_AUDIENCE: FABRIC_AUDIENCE,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from airflow_provider_fabml.emulator.fabric import Fabric
 from airflow_provider_fabml.emulator.switches import Switches
 
 ResourceName = Annotated[str, Field(pattern=r"^[a-zA-Z][-a-zA-Z0-9]{1,30}[a-zA-Z0-9]$")]
@@ -231,6 +232,7 @@ class Workspace(Model):
     datastores: list[Datastore] = Field(min_length=1)
     data_assets: list[DataAsset] = []
     endpoints: list[Endpoint] = []
+    fabric: Fabric = Fabric()
 
     @model_validator(mode="after")
     def _one_default_datastore(self) -> "Workspace":

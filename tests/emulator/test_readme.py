@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_fabml.emulator import cli, workspace
+from airflow_provider_fabml.emulator import cli, fabric, workspace
 from airflow_provider_fabml.emulator.faults import KINDS, Fault, Program
 from airflow_provider_fabml.emulator.routes import control
 from airflow_provider_fabml.emulator.switches import Switches
@@ -72,7 +72,14 @@ def test_the_control_api_is_documented_as_it_is():
 
 
 @pytest.mark.parametrize(
-    "model", [workspace.Workspace, workspace.ModelDeployment, workspace.PipelineDeployment]
+    "model",
+    [
+        workspace.Workspace,
+        workspace.ModelDeployment,
+        workspace.PipelineDeployment,
+        fabric.FabricItem,
+        fabric.Shortcut,
+    ],
 )
 def test_every_key_of_the_workspace_file_is_documented(model):
     """Each key stands in the section on the file."""

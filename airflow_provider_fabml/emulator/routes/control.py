@@ -50,6 +50,8 @@ _ACTIONS: list[tuple[str, str, Callable[[Control, Call, Any], Any]]] = [
     ("DELETE", "/faults/program", lambda c, _call, _b: c.stop_faults()),
     ("GET", "/faults/given", lambda c, _call, _b: c.faults_given()),
     ("DELETE", "/faults/given", lambda c, _call, _b: c.forget_faults_given()),
+    ("GET", "/fabric", lambda c, _call, _b: c.fabric),
+    ("PUT", "/fabric", lambda c, _call, b: c.set_fabric(**b)),
     ("POST", "/clock/advance", lambda c, _call, b: c.advance_clock(b["seconds"])),
     ("GET", "/jobs", lambda c, _call, _b: c.jobs()),
     ("GET", "/jobs/{job}", lambda c, call, _b: c.job(call.path["job"])),
