@@ -6,6 +6,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from support.watching import connection
 
+from airflow_provider_fabml.core.arrivals.events import pause
 from airflow_provider_fabml.triggers import arrival_tree
 
 
@@ -23,6 +24,7 @@ def connections(azurite) -> dict:
 
 
 @pytest.fixture(autouse=True)
-def _gathers_quickly(monkeypatch):
-    """Triggers of a test start together at once."""
+def _hurries(monkeypatch):
+    """Triggers of a test start together at once, and their seconds are fifths of one."""
     monkeypatch.setattr(arrival_tree, "GATHER", 0.1)
+    monkeypatch.setattr(arrival_tree, "pause", lambda *args, **named: pause(*args, **named) / 5)

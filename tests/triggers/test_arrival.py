@@ -168,12 +168,12 @@ def test_watchers_of_one_tree_share_one_listing(container, connections, watch, l
         async with triggerer.life(watchers):
             await until(lambda: sum(map(len, triggerer.stored.values())) == 55)
             before = len(listed)
-            await asyncio.sleep(3.3)
+            await asyncio.sleep(1)
             return len(listed) - before
 
     requests = asyncio.run(story())
 
-    assert requests in {3, 4}
+    assert 1 <= requests <= 6, "ten listings of their own would be fifty requests"
     assert set(listed) == {"daily/date="}
     assert {asset: len(keys) for asset, keys in triggerer.stored.items()} == {
         f"asset-{n}": 11 - n for n in range(1, 11)
@@ -291,7 +291,7 @@ def test_alone_it_stores_its_cursor_after_its_events(container, connections, wat
         trigger.asset_state_store = accessors(ASSET)
         keys, events = [], trigger.run()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(3), contextlib.aclosing(events):
+            async with asyncio.timeout(1.5), contextlib.aclosing(events):
                 async for event in events:
                     keys.append(event.payload["partition"])
                     if len(keys) == number:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -95,6 +95,7 @@ class Watching(RuleBasedStateMachine):
 
 
 TestWatching = Watching.TestCase
+TestWatching.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_a_first_look_tells_everything_in_order():

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -175,6 +175,7 @@ class Routing(RuleBasedStateMachine):
 
 
 TestRouting = Routing.TestCase
+TestRouting.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_failed_data_is_due_only_when_it_is_new_or_asked_for():
