@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Answers that say that the POST was not run: a claims challenge, and throttling.
 _NOT_RUN = frozenset({401, 429})
+# What is asked about a job that was started, or may have been: such a question must not be given up at
+# once. An attempt that cannot be opened has started nothing, and is the retries' business.
+_QUESTIONS = steps.Ask | steps.LookUp | steps.Adopt | steps.End
 
 
 class Submitter:
@@ -100,7 +103,7 @@ class Submitter:
             try:
                 known = self._doing[type(step)](step, known)
             except TransientError as error:
-                if isinstance(step, steps.Post | steps.Fail):
+                if not isinstance(step, _QUESTIONS):
                     raise
                 known = known.troubled(error, self._now())
 
