@@ -96,7 +96,23 @@ def test_cancel_on_kill_can_be_switched_off(manual_scoring: Scoring):
     assert only_job(manual_scoring)["state"] == "Preparing"
 
 
-def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **changes):
+@pytest.mark.parametrize("listed_after", [1.0, 60.0], ids=["listed", "not listed"])
+def test_a_person_ending_the_task_during_the_look_up(manual_scoring: Scoring, listed_after: float):
+    """The answer was lost and no handle is known yet: the job is looked for and cancelled, or named."""
+    control = manual_scoring.emulator.control
+    control.set_switches(listed_after_seconds=listed_after)
+    control.add_fault(kind="lost_answer", method="POST", path="/endpoints/[^/]+/jobs$")
+    outcome = _with_signal(manual_scoring, state="failed", after=2.0)
+    assert outcome.state != "success"
+    listed = listed_after < 2
+    assert asked_to_end(manual_scoring) == listed
+    assert ("it is not listed, and not cancelled" in outcome.text) != listed
+    assert listed or "may have been started on endpoint 'heart-classifier'" in outcome.text
+
+
+def _with_signal(
+    scoring: Scoring, *, state: str, store: dict | None = None, after: float = 0.5, **changes
+):
     """Run the operator in this thread, send this process SIGTERM while it waits, then end the job."""
     operator = score(inputs={"heart": UriFolder(scoring.upload())}, storage_conn_id=None, **changes)
     run_id, supervisor = new_run(), Supervisor(scoring.connections, {} if store is None else store)
@@ -104,7 +120,7 @@ def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **c
 
     def interfere() -> None:
         until(scoring.emulator.control.jobs)
-        time.sleep(0.5)
+        time.sleep(after)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1.5)
         if state == "running":
