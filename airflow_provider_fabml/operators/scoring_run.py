@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.clients.completion import cancelled
-from airflow_provider_fabml.clients.look_up import jobs_of, late_jobs, look_up
 from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, OutputNotUsableError
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
@@ -222,6 +220,8 @@ class ScoringRun:
 
     def _settle(self, fate: Fate) -> None:
         """Cancel first: Airflow kills the process in seconds, and a deleted run has no memory."""
+        from airflow_provider_fabml.clients.completion import cancelled
+
         if fate is Fate.CANCEL:
             handle = self._known_job()
             names = (handle.job_name,) if handle else self._jobs_of_open_posts()
@@ -232,6 +232,8 @@ class ScoringRun:
 
     def _jobs_of_open_posts(self) -> tuple[str, ...]:
         """The jobs of an attempt that ends before their names were known; what is not listed is named."""
+        from airflow_provider_fabml.clients.look_up import jobs_of, look_up
+
         record = self._memory.record()
         if record is None:
             return ()
@@ -252,6 +254,8 @@ class ScoringRun:
 
     def _tell_of_late_jobs(self, handle: JobHandle) -> None:
         """A POST whose job no list had shown in time may have made one after all."""
+        from airflow_provider_fabml.clients.look_up import late_jobs, look_up
+
         record = self._memory.record()
         if record is None or not record.unseen:
             return

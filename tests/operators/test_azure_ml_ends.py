@@ -15,7 +15,7 @@ import pytest
 from support.meanwhile import meanwhile, until
 from support.operators import new_run, score
 from support.scoring import start_job
-from support.task_runner import Supervisor, run_task, run_to_end, supervised
+from support.task_runner import Supervisor, first_event, run_task, run_to_end, supervised
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.core.jobs import watch
@@ -237,6 +237,35 @@ def test_a_cancellation_outlives_a_hiccup_of_azure(manual_scoring: Scoring):
     with supervised(supervisor):
         asyncio.run(trigger.on_kill())
     assert asked_to_end(manual_scoring)
+
+
+class Unreadable(Supervisor):
+    """Does not give the first connections it is asked for."""
+
+    failing = 2
+
+    def _GetConnection(self, msg):  # noqa: N802 (named after the message)
+        self.failing -= 1
+        if self.failing >= 0:
+            raise ConnectionError("the API server does not answer")
+        return super()._GetConnection(msg)
+
+
+def test_a_connection_that_cannot_be_read_decides_nothing(manual_scoring: Scoring):
+    """Airflow does not give the connection to the trigger for a while: the wait goes on."""
+    handle = start_job(manual_scoring)
+    manual_scoring.emulator.control.set_state(handle["job_name"], "Completed")
+    trigger = AzureMLBatchJobTrigger(
+        azure_ml_conn_id="azure_ml_default", job=handle, poll_interval=1, first_wait=0.1
+    )
+    trigger.task_instance = SimpleNamespace(
+        dag_id="a_dag", run_id="run", task_id="score", map_index=-1
+    )
+    supervisor = Unreadable(manual_scoring.connections, {})
+    with supervised(supervisor):
+        event = asyncio.run(first_event(trigger))
+    assert supervisor.failing < 0
+    assert event.payload["status"] == "ended"
 
 
 @pytest.mark.parametrize("on_timeout", ["cancel", "leave"])
