@@ -39,7 +39,7 @@ with DAG(
         onelake_conn_id="onelake_default",
         path="{{ params.shortcut_path }}/date={{ ds }}",
         glob="*.csv",
-        quiet_period=10,
+        quiet_for=10,
         poke_interval=60,
         timeout=timedelta(days=1),
         deferrable=True,

@@ -39,8 +39,8 @@ with DAG(
         onelake_conn_id="onelake_default",
         path="{{ params.shortcut_path }}",
         glob="*.csv",
-        min_files=1,
-        quiet_period=10,  # seconds without a change: whoever uploads has finished
+        min_count=1,
+        quiet_for=10,  # seconds without a change: whoever uploads has finished
         poke_interval=10,
         timeout=timedelta(hours=12),
         deferrable=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     STORAGE_SCOPE,
     BlobFacts,
@@ -11,6 +12,7 @@ from airflow_provider_fabml.clients.storage_common import (
     Lines,
     RowCount,
     client_arguments,
+    content_of,
     drive,
     make_service,
     to_answer,
@@ -19,12 +21,14 @@ from airflow_provider_fabml.clients.storage_common import (
     whole_size,
 )
 from airflow_provider_fabml.clients.transport_errors import readable_token
+from airflow_provider_fabml.core.arrivals.survey import survey
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.probe import (
     PAGE_SIZE,
     Answer,
     HeadBlob,
     ListPage,
+    ReadBlob,
     Request,
     look,
     occupied,
@@ -32,8 +36,9 @@ from airflow_provider_fabml.core.storage.probe import (
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.readiness import Blob, Rules, Verdict
@@ -82,11 +87,16 @@ class StorageClient:
 
     def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
-        return drive(look(location.path, rules), lambda ask: self._answer(location, ask))
+        talk = look(location.path, rules, load_predicate(rules.predicate))
+        return drive(talk, lambda ask: self.answer(location, ask))
+
+    def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
+        """Judge all partitions of a tree in one listing."""
+        return drive(survey(root.path, watches), lambda ask: self.answer(root, ask))
 
     def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
-        return drive(occupied(location.path), lambda ask: self._answer(location, ask))
+        return drive(occupied(location.path), lambda ask: self.answer(location, ask))
 
     def list_pages(
         self, location: Location, *, page_size: int = PAGE_SIZE
@@ -94,7 +104,7 @@ class StorageClient:
         """Give what lies below the location, page by page, directories included."""
         prefix, token = f"{location.path}/" if location.path else "", None
         while True:
-            page = self._answer(location, ListPage(prefix, token=token, size=page_size))
+            page = self.answer(location, ListPage(prefix, token=token, size=page_size))
             yield page.blobs
             token = page.token
             if token is None:
@@ -102,7 +112,7 @@ class StorageClient:
 
     def head(self, location: Location) -> BlobFacts | None:
         """Give the facts of one blob, or None if it is not there or is a directory."""
-        found = self._answer(location, HeadBlob(location.path)).blobs
+        found = self.answer(location, HeadBlob(location.path)).blobs
         file = next((blob for blob in found if not blob.is_directory), None)
         return BlobFacts(file.size, file.last_modified, file.etag) if file else None
 
@@ -145,7 +155,7 @@ class StorageClient:
     def check_access(self, location: Location) -> None:
         """List one name of the location's container, or, without one, one container."""
         if location.container:
-            self._answer(location, ListPage("", size=1))
+            self.answer(location, ListPage("", size=1))
             return
         with translated(location):
             next(self._service(location).list_containers(results_per_page=1).by_page(), None)
@@ -177,21 +187,35 @@ class StorageClient:
         service = self._service(location)
         return service.get_blob_client(location.container, location.path if path is None else path)
 
-    def _answer(self, location: Location, request: Request) -> Answer:
+    def answer(self, location: Location, request: Request) -> Answer:
+        """Carry one request of a conversation of `core.storage`."""
         with translated(location):
             if isinstance(request, HeadBlob):
                 return self._head(location, request.path)
+            if isinstance(request, ReadBlob):
+                return self._read(location, request)
             return self._page(location, request)
 
+    def _read(self, location: Location, request: ReadBlob) -> Answer:
+        from azure.core.exceptions import HttpResponseError
+
+        clock = Clock()
+        try:
+            stream = self._blob(location, request.path).download_blob(
+                offset=0, length=request.size, raw_response_hook=clock
+            )
+            return Answer((), clock.now, content=bytes(stream.readall()))
+        except HttpResponseError as error:
+            return Answer((), clock.now, content=content_of(error))
+
     def _head(self, location: Location, path: str) -> Answer:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
         try:
             found = self._blob(location, path).get_blob_properties(raw_response_hook=clock)
-        except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) == "ContainerNotFound":
-                raise
+        except HttpResponseError as error:
+            content_of(error)
             return Answer((), clock.now)
         return Answer((to_blob(found),), clock.now)
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from airflow_provider_fabml.clients.beside import beside
+from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     STORAGE_SCOPE,
     BlobFacts,
     Clock,
+    Concluded,
     client_arguments,
+    content_of,
     make_service,
+    send,
     to_answer,
     to_blob,
     translated,
 )
 from airflow_provider_fabml.clients.transport_errors import readable_token
+from airflow_provider_fabml.core.arrivals.survey import survey
 from airflow_provider_fabml.core.storage.probe import (
     Answer,
     HeadBlob,
     ListPage,
+    ReadBlob,
     Request,
     look,
     occupied,
@@ -27,8 +34,9 @@ from airflow_provider_fabml.core.storage.probe import (
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
@@ -37,9 +45,9 @@ V = TypeVar("V")
 
 
 class AsyncStorageClient:
-    """One identity, any location its connection may reach; for one event loop. `async with` it.
+    """One identity, any location its connection may reach. `async with` it.
 
-    Errors are those of `StorageClient`.
+    Errors are those of `StorageClient`. Its requests run beside the caller's loop (`clients.beside`).
     """
 
     def __init__(
@@ -66,6 +74,9 @@ class AsyncStorageClient:
 
     async def close(self) -> None:
         """Close the connections and the credential; the SDK's client leaves the latter open."""
+        await beside(self._close())
+
+    async def _close(self) -> None:
         for service in self._services.values():
             await service.close()
         self._services.clear()
@@ -75,27 +86,43 @@ class AsyncStorageClient:
 
     async def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
-        return await self._drive(location, look(location.path, rules))
+        if rules.predicate is None:
+            return await self.converse(location, look(location.path, rules))
+        # A user's module and function may take their time: neither runs on a loop.
+        predicate = await asyncio.to_thread(load_predicate, rules.predicate)
+        talk = look(location.path, rules, predicate)
+        return await beside(self._drive(location, talk, threaded=True))
+
+    async def converse(self, location: Location, talk: Generator[Request, Answer, V]) -> V:
+        """Carry the requests of a conversation of `core.storage` until it concludes."""
+        return await beside(self._drive(location, talk))
+
+    async def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
+        """Judge all partitions of a tree in one listing."""
+        # Many watches of one page may take longer than an event loop can spare.
+        return await beside(self._drive(root, survey(root.path, watches), threaded=True))
 
     async def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
-        return await self._drive(location, occupied(location.path))
+        return await self.converse(location, occupied(location.path))
 
     async def head(self, location: Location) -> BlobFacts | None:
         """Give the facts of one blob, or None if it is not there or is a directory."""
-        found = (await self._answer(location, HeadBlob(location.path))).blobs
+        found = (await beside(self._answer(location, HeadBlob(location.path)))).blobs
         file = next((blob for blob in found if not blob.is_directory), None)
         return BlobFacts(file.size, file.last_modified, file.etag) if file else None
 
-    async def _drive(self, location: Location, talk: Generator[Request, Answer, V]) -> V:
+    async def _drive(
+        self, location: Location, talk: Generator[Request, Answer, V], *, threaded: bool = False
+    ) -> V:
         request = next(talk)
         while True:
             given = await self._answer(location, request)
-            try:
-                request = talk.send(given)
-            except StopIteration as done:
-                value: V = done.value
+            step = await asyncio.to_thread(send, talk, given) if threaded else send(talk, given)
+            if isinstance(step, Concluded):
+                value: V = step.value
                 return value
+            request = step
 
     def _service(self, location: Location) -> Any:
         if location.endpoint not in self._services:
@@ -124,18 +151,32 @@ class AsyncStorageClient:
             await self._sign_in()
             if isinstance(request, HeadBlob):
                 return await self._head(location, request.path)
+            if isinstance(request, ReadBlob):
+                return await self._read(location, request)
             return await self._page(location, request)
 
+    async def _read(self, location: Location, request: ReadBlob) -> Answer:
+        from azure.core.exceptions import HttpResponseError
+
+        clock = Clock()
+        blob = self._service(location).get_blob_client(location.container, request.path)
+        try:
+            stream = await blob.download_blob(
+                offset=0, length=request.size, raw_response_hook=clock
+            )
+            return Answer((), clock.now, content=bytes(await stream.readall()))
+        except HttpResponseError as error:
+            return Answer((), clock.now, content=content_of(error))
+
     async def _head(self, location: Location, path: str) -> Answer:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
         blob = self._service(location).get_blob_client(location.container, path)
         try:
             found = await blob.get_blob_properties(raw_response_hook=clock)
-        except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) == "ContainerNotFound":
-                raise
+        except HttpResponseError as error:
+            content_of(error)
             return Answer((), clock.now)
         return Answer((to_blob(found),), clock.now)
 

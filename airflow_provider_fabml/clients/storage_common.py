@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import storage_error
@@ -151,16 +151,39 @@ def translated(location: Location) -> Iterator[None]:
         raise storage_error(error, location) from None
 
 
+def content_of(error: Any) -> bytes | None:
+    """Give what a refused read says of a blob: not there (None), or empty (416, no range to ask for).
+
+    Any other error, and a container that is not there, is raised again.
+    """
+    if error.status_code == 416:
+        return b""
+    code = getattr(error, "error_code", None)
+    if error.status_code != 404 or code in {"ContainerNotFound", "ContainerBeingDeleted"}:
+        raise error
+    return None
+
+
 V = TypeVar("V")
+
+
+class Concluded(NamedTuple, Generic[V]):
+    """The end of a conversation."""
+
+    value: V
+
+
+def send(talk: Generator[Request, Answer, V], answer: Answer | None) -> Request | Concluded[V]:
+    """Give a conversation its answer (None to begin it), and take what it asks next."""
+    try:
+        return talk.send(answer)  # type: ignore[arg-type]
+    except StopIteration as done:
+        return Concluded(done.value)
 
 
 def drive(talk: Generator[Request, Answer, V], answer: Callable[[Request], Answer]) -> V:
     """Carry the requests of a conversation of `core.probe` until it concludes."""
-    request = next(talk)
-    while True:
-        given = answer(request)
-        try:
-            request = talk.send(given)
-        except StopIteration as done:
-            value: V = done.value
-            return value
+    step = send(talk, None)
+    while not isinstance(step, Concluded):
+        step = send(talk, answer(step))
+    return step.value

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import PokeReturnValue
+from airflow.triggers.base import StartTriggerArgs
 
-from airflow_provider_fabml.core.errors import TransientError
-from airflow_provider_fabml.core.storage.landing import landing, same_reason, timeout_text
-from airflow_provider_fabml.core.storage.location import check_path_shape
-from airflow_provider_fabml.core.storage.readiness_rules import parse_rules, rules_are_final
+from airflow_provider_fabml.core.errors import PermanentError, TransientError
+from airflow_provider_fabml.core.storage.dates import dated
+from airflow_provider_fabml.core.storage.landing import (
+    VERDICT_XCOM_KEY,
+    landing,
+    may_be_waited_out,
+    same_reason,
+    timeout_text,
+    verdict_text,
+)
+from airflow_provider_fabml.core.storage.predicate import parse_predicate
+from airflow_provider_fabml.core.storage.readiness_rules import (
+    RULE_NAMES,
+    parse_flag,
+    parse_rules,
+    rules_are_final,
+)
+from airflow_provider_fabml.core.storage.waited_for import (
+    WaitedFor,
+    check_start_from_trigger,
+    date_of,
+    waited_for,
+)
+from airflow_provider_fabml.core.storage.watched_path import check_watched_path
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.sensors.base import NET, UniformSensor
 from airflow_provider_fabml.triggers.onelake import OneLakeShortcutTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.core.storage.location import Location
-    from airflow_provider_fabml.core.storage.readiness import Rules
 
 
 class OneLakeShortcutSensor(UniformSensor):
@@ -34,64 +53,114 @@ class OneLakeShortcutSensor(UniformSensor):
     Directories, ``_temporary``, names that begin with ``_`` or ``.``, and 0-byte files never count.
     All rules given must hold. Poke, reschedule and deferrable return the same and fail alike: a
     refusal (403, missing container, malformed path) fails at once, what may pass (429, 5xx, no
-    connection) is waited out, and a timeout says why the data was not ready.
+    connection) is waited out, and a timeout says why the data was not ready. While it waits, the
+    XCom ``onelake_verdict`` says so.
 
     :param path: ``Files/<shortcut>/<path>``, ``abfss://``, ``https://`` (blob or dfs host),
-        OneLake URL or ``azureml://datastores/<name>/paths/<path>``; a folder, or one file. (templated)
+        OneLake URL or ``azureml://datastores/<name>/paths/<path>``; a folder, or one file. The run's
+        date is written into ``%Y %m %d %H %M %j %y %G %V``, in UTC as ``{{ ds }}`` is:
+        ``date=%Y-%m-%d``; a ``%`` of its own is ``%%``. (templated)
     :param glob: pattern below the path; ``*`` stays within a folder, ``**`` crosses folders. (templated)
-    :param min_files: least number of files. (templated)
+    :param min_count: least number of files. (templated)
     :param min_bytes: least sum of their sizes. (templated)
+    :param min_file_bytes: least size of each file; a smaller one holds all back. (templated)
     :param marker: exact name below the path (e.g. ``_SUCCESS``) that is written last. (templated)
-    :param quiet_period: seconds (or `timedelta`) since the last write, by the server's clock. Only
-        this or a marker tells that a file of more than 0 bytes is complete. (templated)
+    :param quiet_for: seconds (or `timedelta`) since the last write, by the server's clock. Only
+        this, a marker or a manifest tells that a file of more than 0 bytes is complete. (templated)
     :param allow_empty_files: count 0-byte files as well.
+    :param delta_version: the path is a Delta table that has reached this version (0: any). (templated)
+    :param manifest: the files that must be there, and no other counts: ``{name: bytes or None}``, or
+        the name of a JSON file below the path that says so. (templated)
+    :param predicate: ``module:function``, or the function of a module: only files for which it
+        returns true (name, size, etag, last_modified) count.
     :param onelake_conn_id: connection of type ``onelake`` or ``wasb``. (templated)
+    :param wait_for_access: wait where the container is missing or access is refused (403).
+    :param start_from_trigger: begin in the triggerer, so that no worker is needed before the end.
     :param deferrable: wait in the triggerer, without a worker slot.
     """
 
     template_fields: Sequence[str] = (
         "path",
         "glob",
-        "min_files",
+        "min_count",
         "min_bytes",
+        "min_file_bytes",
         "marker",
-        "quiet_period",
+        "quiet_for",
+        "delta_version",
+        "manifest",
         "onelake_conn_id",
     )
     ui_color = "#d7ecf5"
+    _when: datetime | None = None
+    _planned: tuple[Location, WaitedFor]
 
     def __init__(
         self,
         *,
         path: str,
         glob: str | None = None,
-        min_files: int | str = 1,
+        min_count: int | str = 1,
         min_bytes: int | str = 0,
+        min_file_bytes: int | str = 0,
         marker: str | None = None,
-        quiet_period: float | timedelta | str = 0,
+        quiet_for: float | timedelta | str = 0,
         allow_empty_files: bool = False,
+        delta_version: int | str | None = None,
+        manifest: str | Mapping[str, int | None] | None = None,
+        predicate: str | Callable[[str, int, str, datetime], bool] | None = None,
         onelake_conn_id: str = OneLakeStorageHook.default_conn_name,
+        wait_for_access: bool = False,
+        start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**({"deferrable": True} if start_from_trigger else {}) | kwargs)
         self.path = path
         self.glob = glob
-        self.min_files = min_files
+        self.min_count = min_count
         self.min_bytes = min_bytes
+        self.min_file_bytes = min_file_bytes
         self.marker = marker
-        self.quiet_period = quiet_period
+        self.quiet_for = quiet_for
         self.allow_empty_files = allow_empty_files
+        self.delta_version = delta_version
+        self.manifest = manifest
+        self.predicate = None if predicate is None else parse_predicate(predicate)
         self.onelake_conn_id = onelake_conn_id
-        check_path_shape(path, field="path")
+        self.wait_for_access = parse_flag(wait_for_access, field="wait_for_access")
+        check_watched_path(path, field="path")
         if rules_are_final(self._rule_values()):
-            self._rules()
+            parse_rules(**self._rule_values())
+        if start_from_trigger:
+            self._start_from_trigger()
+
+    def _start_from_trigger(self) -> None:
+        fields = {name: getattr(self, name) for name in self.template_fields}
+        check_start_from_trigger(
+            fields, deferrable=self.deferrable, reschedule=self.mode == "reschedule"
+        )
+        limit = timedelta(seconds=self.timeout) + NET
+        limit = min(limit, self.execution_timeout or limit)
+        if isinstance(self.quiet_for, timedelta):
+            fields["quiet_for"] = self.quiet_for.total_seconds()
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_fabml.triggers.onelake.OneLakeShortcutStartTrigger",
+            trigger_kwargs={
+                **fields,
+                "allow_empty_files": self.allow_empty_files,
+                "predicate": self.predicate,
+                "timeout": self.timeout,
+                "grace": max(limit.total_seconds() - self.timeout, 0),
+                "poke_interval": self.poke_interval,
+                "wait_for_access": self.wait_for_access,
+            },
+            next_method="execute_complete",
+            timeout=limit,
+        )
 
     def _rule_values(self) -> dict[str, Any]:
-        names = ("glob", "min_files", "min_bytes", "marker", "quiet_period", "allow_empty_files")
-        return {name: getattr(self, name) for name in names}
-
-    def _rules(self) -> Rules:
-        return parse_rules(**self._rule_values())
+        return {name: getattr(self, name) for name in RULE_NAMES}
 
     def connect(self) -> StorageClient:
         """One client for all looks of this process."""
@@ -99,23 +168,43 @@ class OneLakeShortcutSensor(UniformSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once."""
+        self._when = date_of(context)
         with airflow_errors(), self.connected_client() as client:
-            return self._look(client, self._location(), self._rules())
+            wanted = waited_for(self.path, self._rule_values(), context)
+            location = OneLakeStorageHook(self.onelake_conn_id).resolve(wanted.path)
+            self._planned = (location, wanted)
+            before = self._reason
+            found = self._look(client, location, wanted)
+            if not same_reason(self._reason, before):
+                self._show(context)
+            return PokeReturnValue(is_done=found is not None, xcom_value=found)
 
-    def _location(self) -> Location:
-        return OneLakeStorageHook(self.onelake_conn_id).resolve(self.path)
-
-    def _look(self, client: StorageClient, location: Location, rules: Rules) -> PokeReturnValue:
+    def _look(
+        self, client: StorageClient, location: Location, wanted: WaitedFor
+    ) -> dict[str, Any] | None:
+        """Give what landed, or None and note why not."""
         try:
-            verdict = client.probe(location, rules)
+            verdict = client.probe(location, wanted.rules)
         except TransientError as error:
             self.note(str(error))
-            return PokeReturnValue(is_done=False)
-        if verdict.ready:
-            self.log.info("Ready: %s has %s", location.url, verdict.reason)
-            return PokeReturnValue(is_done=True, xcom_value=landing(location, verdict))
-        self.note(verdict.reason)
-        return PokeReturnValue(is_done=False)
+            return None
+        except PermanentError as error:
+            if not may_be_waited_out(error, asked=self.wait_for_access):
+                raise
+            self.note(str(error))
+            return None
+        if not verdict.ready:
+            self.note(verdict.reason)
+            return None
+        self._reason = f"ready: {verdict.reason}"
+        self.log.info("Ready: %s has %s", location.url, verdict.reason)
+        return landing(location, verdict)
+
+    def _show(self, context: Context) -> None:
+        """Put the verdict where the UI shows it: into an XCom, in every mode."""
+        context["ti"].xcom_push(
+            VERDICT_XCOM_KEY, verdict_text(self._reason or "", datetime.now(UTC))
+        )
 
     def is_news(self, reason: str) -> bool:
         """Whether the reason differs from the last by more than the age of the newest file."""
@@ -123,20 +212,29 @@ class OneLakeShortcutSensor(UniformSensor):
 
     def defer_until(self, deadline: datetime) -> NoReturn:
         """Wait in the triggerer; the framework's timeout lies behind the trigger's deadline."""
+        location, wanted = self._planned
         self.defer(
             trigger=OneLakeShortcutTrigger(
                 onelake_conn_id=self.onelake_conn_id,
-                location=self._location().to_json(),
-                rules=self._rules().to_json(),
+                location=location.to_json(),
+                rules=wanted.rules.to_json(),
                 deadline=deadline.isoformat(),
                 poke_interval=self.poke_interval,
                 jitter=random.random(),  # noqa: S311 (spreads load, keeps no secret)
                 first_wait=self.first_wait,
+                wait_for_access=self.wait_for_access,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout) + NET,
         )
         raise AssertionError  # defer() has raised
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Return what the trigger found, or end as the other modes do."""
+        self._when = date_of(context)
+        self._reason = event.get("message") or "ready"
+        self._show(context)
+        return super().execute_complete(context, event)
 
     def completed(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return what the trigger found."""
@@ -146,4 +244,5 @@ class OneLakeShortcutSensor(UniformSensor):
 
     def timeout_text(self, reason: str | None) -> str:
         """Which path, how long, and why it was not ready."""
-        return timeout_text(self.path, self.timeout, reason)
+        path = self.path if self._when is None else dated(self.path, self._when, field="path")
+        return timeout_text(path, self.timeout, reason)

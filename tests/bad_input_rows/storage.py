@@ -10,7 +10,6 @@ from bad_input_rows.row import BadInput as Row
 from airflow_provider_fabml.core.connections.credential import parse_credential
 from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.storage.location import Location, parse_mapping, resolve
-from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 from airflow_provider_fabml.core.storage.uri import parse_uri
 
@@ -33,10 +32,6 @@ def _place(text: str, rule: str, id_: str, *rows: dict[str, str]) -> Row:
 
 def _mapping(rows: object, rule: str, id_: str) -> Row:
     return Row(id_, partial(parse_mapping, rows, "mapping"), rule)
-
-
-def _rules(rule: str, id_: str, **values: Any) -> Row:
-    return Row(id_, partial(parse_rules, **values), rule)
 
 
 def _identity(rule: str, id_: str, **fields: Any) -> Row:
@@ -113,15 +108,6 @@ ROWS = [
     ),
     _mapping([{**DATASTORE, "endpoint": "ftp://acct"}], "endpoint-url", "an endpoint that is none"),
     _connection("endpoint-plain-http", "http to Azure", host="http://acct.blob.core.windows.net"),
-    _rules("glob-empty", "an empty pattern", glob=" "),
-    _rules("glob-braces", "braces in a pattern", glob="*.{csv,parquet}"),
-    _rules("glob-double-star", "** within a name", glob="a**.csv"),
-    _rules("glob-bracket", "a bracket left open", glob="part-[0-9.csv"),
-    _rules("glob-range", "a range backwards", glob="part-[9-0].csv"),
-    _rules("rules-number", "half a file", min_files="2.5"),
-    _rules("rules-nothing", "no file and no marker wanted", min_files=0),
-    _rules("rules-marker", "a pattern as marker", marker="*.done"),
-    _rules("rules-flag", "neither true nor false", allow_empty_files="maybe"),
     _identity("credential-kind", "an unknown identity", auth="kerberos"),
     _identity(
         "credential-tenant-missing",

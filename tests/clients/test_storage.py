@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
+from airflow_provider_fabml.clients.beside import beside
 from airflow_provider_fabml.clients.storage import StorageClient
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
@@ -77,7 +80,7 @@ def test_nothing_there_costs_one_request(lake):
     """A look at an absent folder is one listing, with and without a pattern."""
     lake.put("datasets/uci-old/a.csv", "datasets/uci.bak")
 
-    for rules in ({}, {"glob": "*.csv"}, {"quiet_period": 60}, {"min_bytes": 9}):
+    for rules in ({}, {"glob": "*.csv"}, {"quiet_for": 60}, {"min_bytes": 9}):
         verdict = lake.probe("datasets/uci", **rules)
 
         assert not verdict.ready
@@ -123,7 +126,7 @@ def test_a_file_grows_from_create_to_flush(lake):
     """A file that is created, staged and committed counts only once it is committed."""
     blob = lake.container.get_blob_client("d/a.csv")
     blob.upload_blob(b"")
-    assert not lake.probe("d", quiet_period=1).ready
+    assert not lake.probe("d", quiet_for=1).ready
     blob.stage_block("one", b"rows\n")
     assert not lake.probe("d").ready
     blob.commit_block_list(["one"])
@@ -156,25 +159,94 @@ def test_a_whole_pass_reads_every_page_once(lake):
     with lake.container as container:
         for number in range(450):
             container.upload_blob(f"d/part-{number:04}.csv", b"xy")
-    verdict = lake.probe("d", glob="part-*.csv", min_files=450)
+    verdict = lake.probe("d", glob="part-*.csv", min_count=450)
 
     assert (verdict.ready, verdict.count, verdict.bytes) == (True, 450, 900)
     assert len(lake.requests) == 2
     assert len(verdict.sample) == 20
     # While the newest file is younger than the quiet period, the second page changes nothing.
-    assert not lake.probe("d", glob="part-*.csv", quiet_period=3600).ready
+    assert not lake.probe("d", glob="part-*.csv", quiet_for=3600).ready
     assert len(lake.requests) == 1
 
 
-def test_the_quiet_period_ends_by_the_servers_clock(lake):
+def test_the_quiet_for_ends_by_the_servers_clock(lake):
     """A file is held back until nothing was written for the period, and the reason says so."""
     lake.put("d/a.csv")
 
-    verdict = lake.probe("d", quiet_period=3600)
+    verdict = lake.probe("d", quiet_for=3600)
 
     assert not verdict.ready
     assert "1 file, newest" in verdict.reason
     assert "3600 s without a write" in verdict.reason
+
+
+def test_a_manifest_is_read_and_followed(lake):
+    """While it is absent a look is one request; then its files, and only they, are wanted."""
+    lake.put("d/a.csv", "d/b.csv", "d/more.csv")
+    assert lake.probe("d", manifest="m.json").reason == "the manifest d/m.json is not there yet"
+    assert len(lake.requests) == 1
+    lake.container.upload_blob("d/m.json", b"")
+    assert "no JSON" in lake.probe("d", manifest="m.json").reason
+    lake.container.upload_blob("d/m.json", b'{"a.csv": 3, "b.csv": 4}', overwrite=True)
+    assert "b.csv has 3 of the 4 bytes" in lake.probe("d", manifest="m.json").reason
+    lake.put("d/b.csv", size=4)
+
+    verdict = lake.probe("d", manifest="m.json")
+
+    assert (verdict.ready, verdict.count, verdict.bytes) == (True, 2, 7)
+    assert len(lake.requests) == 2
+
+
+def test_a_table_is_read_by_its_log(lake):
+    """While there is none a look is one request; its files come from the commits."""
+    lake.put("t/orphan.parquet")
+    assert not lake.probe("t", delta_version=1).ready
+    assert len(lake.requests) == 1
+    for version, action in enumerate(("add", "add", "remove")):
+        line = f'{{"{action}": {{"path": "p{version % 2}", "size": 5}}}}'
+        lake.container.upload_blob(f"t/_delta_log/{version:020d}.json", line)
+
+    verdict = lake.probe("t", delta_version=1)
+
+    assert (verdict.ready, verdict.version, verdict.sample) == (True, 2, ("p1",))
+    assert len(lake.requests) == 1 + 3
+
+
+def test_a_predicate_is_imported_where_it_looks(lake):
+    """Both clients call the user's function on each file."""
+    lake.put("d/draft.csv", "d/a.csv")
+
+    assert lake.probe("d", predicate="landing.predicate:is_final").sample == ("a.csv",)
+
+
+def test_looks_of_a_trigger_run_beside_its_loop(lake):
+    """A page is read on another thread than the caller's loop, which other triggers share."""
+    threads = set()
+
+    def note(_request) -> None:
+        threads.add(threading.current_thread().name)
+
+    async def look() -> Verdict:
+        async with AsyncStorageClient(lake.settings, request_hook=note) as client:
+            return await client.probe(lake.place._replace(path="d"), Rules())
+
+    lake.put("d/a.csv")
+    assert asyncio.run(look()).ready
+    assert threads == {"onelake-looks"}
+
+
+def test_a_cancelled_look_ends(lake):
+    """Whoever stops a trigger waits for no request of it."""
+
+    async def stop() -> None:
+        async with AsyncStorageClient(lake.settings) as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(beside(asyncio.sleep(30)), 0.2)
+            assert not (await client.probe(lake.place._replace(path="d"), Rules())).ready
+
+    started = time.monotonic()
+    asyncio.run(stop())
+    assert time.monotonic() - started < 10
 
 
 def test_changed_content_changes_the_digest(lake):

@@ -99,6 +99,7 @@ def test_what_is_there_is_returned_alike(mode, connections, container, azurite):
         "newest": None,
         "digest": None,
         "sample": ["a.csv", "b.csv"],
+        "delta_version": None,
     }
     assert json.loads(json.dumps(outcome.result)) == outcome.result
 
@@ -112,7 +113,7 @@ def test_every_mode_waits_for_what_lands_later(connections, container):
         later = threading.Timer(1.0, container.upload_blob, (f"{folder}/b.csv", b"2"))
         later.start()
         outcome = run_to_end(
-            sensor(f"Files/{folder}", min_files=2, **mode), connections=connections
+            sensor(f"Files/{folder}", min_count=2, **mode), connections=connections
         )
         later.join()
         assert outcome.state == "success", (name, outcome.error, outcome.text)
@@ -227,9 +228,9 @@ def test_templates_and_numbers_as_text(connections, container):
         "Files/datasets/date={{ ds }}",
         glob="*.{{ params.kind }}",
         marker="{{ params.marker }}",
-        min_files="{{ 1 }}",
+        min_count="{{ 1 }}",
         min_bytes="{{ 1 + 1 }}",
-        quiet_period="{{ 0 }}",
+        quiet_for="{{ 0 }}",
         params={"kind": "csv", "marker": "_SUCCESS"},
     )
 
@@ -258,8 +259,8 @@ def test_shape_errors_need_no_run(connections):
     """A malformed path or rule is an error of the DAG file; behind a template, of the first look."""
     with pytest.raises(UsageError, match="/paths/"):
         sensor("azureml://datastores/trusted_blob/datasets/uci")
-    with pytest.raises(UsageError, match="min_files"):
-        sensor(min_files=-1)
+    with pytest.raises(UsageError, match="min_count"):
+        sensor(min_count=-1)
 
     outcome = run_task(
         sensor("azureml://datastores/trusted_blob/datasets/{{ run_id }}"), connections=connections

@@ -14,7 +14,7 @@ from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 
 with DAG("typed", schedule=None):
     landed = OneLakeShortcutSensor(
-        task_id="landed", path="Files/datasets/x", glob="*.csv", min_files="{{ params.n }}"
+        task_id="landed", path="Files/datasets/x", glob="*.csv", min_count="{{ params.n }}"
     )
     score = AzureMLInvokeBatchEndpointOperator(
         task_id="score",

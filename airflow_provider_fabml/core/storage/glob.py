@@ -64,7 +64,30 @@ def check_glob(pattern: object, *, field: str) -> str:
             reason="a range in brackets runs backwards and matches nothing",
             remedy="write it from low to high, e.g. [0-9].",
         )
+    segments = pattern.split("/")
+    if segments[-1] == "":
+        raise UsageError(
+            rule="glob-directory",
+            field=field,
+            value=pattern,
+            reason="a pattern that ends with / matches folders, and folders never count",
+            remedy="write e.g. folder/* or folder/**.",
+        )
+    if any(segment.startswith(("_", ".")) for segment in segments):
+        raise UsageError(
+            rule="glob-hidden",
+            field=field,
+            value=pattern,
+            reason="names that begin with _ or . never count as data",
+            remedy="name a marker (marker='_SUCCESS') or a table (delta_version), or watch the "
+            "hidden folder itself as path.",
+        )
     return pattern
+
+
+def is_magic(text: str) -> bool:
+    """Whether this is a pattern rather than a name."""
+    return _MAGIC.search(text) is not None
 
 
 def _ranges(found: re.Match[str]) -> list[tuple[str, str]]:

@@ -6,70 +6,70 @@ client share every decision and only carry requests.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.storage.conversation import (
+    PAGE_SIZE,
+    Answer,
+    HeadBlob,
+    ListPage,
+    Look,
+    ReadBlob,
+    Request,
+    join,
+)
+from airflow_provider_fabml.core.storage.delta import look_at_table
 from airflow_provider_fabml.core.storage.glob import literal_prefix
+from airflow_provider_fabml.core.storage.manifest import Unreadable, read_manifest
 from airflow_provider_fabml.core.storage.readiness import (
     Blob,
-    Rules,
     Seen,
-    Verdict,
     fold,
     fold_file,
     not_ready,
     settled,
+    start,
     verdict,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
     from datetime import datetime
 
-# A page of 5,000 blocks an event loop for over a second in the SDK's XML models (0.2 ms a blob).
-PAGE_SIZE = 400
+    from airflow_provider_fabml.core.storage.rules import Predicate, Rules
+
+__all__ = [
+    "PAGE_SIZE",
+    "Answer",
+    "HeadBlob",
+    "ListPage",
+    "Look",
+    "ReadBlob",
+    "Request",
+    "look",
+    "occupied",
+]
 
 
-class HeadBlob(NamedTuple):
-    """Ask for the facts of one blob."""
-
-    path: str
-
-
-class ListPage(NamedTuple):
-    """Ask for one page of names with `prefix`; `delimited` collapses what lies deeper."""
-
-    prefix: str
-    delimited: bool = False
-    token: str | None = None
-    size: int = PAGE_SIZE
-
-
-class Answer(NamedTuple):
-    """A page (or, after `HeadBlob`, one blob or none), and the server's clock."""
-
-    blobs: tuple[Blob, ...]
-    now: datetime
-    folders: tuple[str, ...] = ()
-    token: str | None = None
-
-
-Request = HeadBlob | ListPage
-Look = Generator[Request, Answer, Verdict]
-
-
-def look(path: str, rules: Rules) -> Look:
+def look(path: str, rules: Rules, predicate: Predicate | None = None) -> Look:
     """Judge a folder (or the one file at `path`), in one request while nothing is there.
 
-    A marker is asked for first. A listing stops where nothing can make it ready any more; once
-    ready, one whole pass has given count, bytes and digest.
+    Marker and manifest are asked for first. A listing stops where nothing can make it ready any
+    more; once ready, one whole pass has given count, bytes and digest.
+
+    :param predicate: what `rules.predicate` names; the caller imports it.
     """
-    seen = Seen(path, rules)
+    if rules.delta_version is not None:
+        return (yield from look_at_table(path, rules))
+    seen = start(path, rules, predicate=predicate)
     if rules.marker is not None:
-        name = f"{path}/{rules.marker}".lstrip("/")
+        name = join(path, rules.marker)
         head = yield HeadBlob(name)
         if not any(not blob.is_directory for blob in head.blobs):
             return not_ready(seen, f"the marker {name} is not there yet")
-    elif rules.glob is None and path:
+    if rules.manifest is not None:
+        return (yield from _judge_expected(seen, rules.manifest))
+    if rules.marker is None and rules.glob is None and path:
         found = yield from _find(path)
         if found.blob is not None:
             return verdict(fold_file(seen, found.blob), rules, found.now)
@@ -78,33 +78,59 @@ def look(path: str, rules: Rules) -> Look:
     return (yield from _judge_folder(seen))
 
 
+def _judge_expected(seen: Seen, manifest: str | Mapping[str, int | None]) -> Look:
+    expected = yield from _expected(seen.folder, manifest)
+    if isinstance(expected, Unreadable):
+        return not_ready(seen, expected.reason)
+    return (yield from _judge_folder(start(seen.folder, seen.rules, expected=expected)))
+
+
+def _expected(
+    path: str, manifest: str | Mapping[str, int | None]
+) -> Generator[Request, Answer, Mapping[str, int | None] | Unreadable]:
+    """Give what the manifest says, or why it says nothing yet."""
+    if not isinstance(manifest, str):
+        return manifest
+    name = join(path, manifest)
+    answer = yield ReadBlob(name)
+    if answer.content is None:
+        return Unreadable(f"the manifest {name} is not there yet")
+    return read_manifest(answer.content, name)
+
+
 def _judge_folder(seen: Seen) -> Look:
-    inside = f"{seen.folder}/" if seen.folder else ""
+    prefix = join(seen.folder, literal_prefix(seen.rules.glob))
     token: str | None = None
     while True:
-        answer = yield ListPage(inside + literal_prefix(seen.rules.glob), token=token)
+        answer = yield ListPage(prefix, token=token)
         seen = fold(seen, answer.blobs)
         token = answer.token
         if token is None or settled(seen, answer.now):
-            return verdict(seen, seen.rules, answer.now)
+            return verdict(seen, seen.rules, answer.now, more=token is not None)
 
 
 class _Found(NamedTuple):
     blob: Blob | None
-    is_folder: bool
     now: datetime
+    is_folder: bool
 
 
 def _find(path: str) -> Generator[Request, Answer, _Found]:
-    """Tell a file from a folder; siblings that share the prefix cost no request of their own."""
+    """Tell a file from a folder; siblings that share the prefix cost no request of their own.
+
+    A 0-byte blob with files below it is the folder itself, its mark as a directory lost.
+    """
     token: str | None = None
+    file: Blob | None = None
     while True:
         answer = yield ListPage(path, delimited=True, token=token)
-        file = next((b for b in answer.blobs if b.name == path and not b.is_directory), None)
-        is_folder = f"{path}/" in answer.folders
+        own = (blob for blob in answer.blobs if blob.name == path and not blob.is_directory)
+        file = next(own, file)
         token = answer.token
-        if file is not None or is_folder or token is None:
-            return _Found(file, is_folder, answer.now)
+        if f"{path}/" in answer.folders:
+            return _Found(file if file and file.size else None, answer.now, is_folder=True)
+        if token is None or (file and file.size):
+            return _Found(file, answer.now, is_folder=False)
 
 
 def occupied(path: str) -> Generator[Request, Answer, bool]:

@@ -9,42 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_fabml.core.storage.glob import compile_glob
+from airflow_provider_fabml.core.storage.reasons import facts, held_back, is_fresh, missing
+from airflow_provider_fabml.core.storage.rules import Predicate, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+__all__ = [
+    "Blob",
+    "Rules",
+    "Seen",
+    "Verdict",
+    "fold",
+    "fold_file",
+    "not_ready",
+    "settled",
+    "start",
+    "verdict",
+]
+
 SAMPLE = 20
-_DIGEST_BITS = 256
-
-
-class Rules(NamedTuple):
-    """What must hold, all of it, before data counts as landed (see `core.readiness_rules`).
-
-    `glob` is relative to the watched folder; `min_bytes` is the sum over the files; `marker` is one
-    exact name below the folder; `quiet_period` is in seconds since the last write, by the server's
-    clock.
-    """
-
-    glob: str | None = None
-    min_files: int = 1
-    min_bytes: int = 0
-    marker: str | None = None
-    quiet_period: float = 0
-    allow_empty_files: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Give plain JSON for a trigger's arguments."""
-        return self._asdict()
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Rules:
-        """Read what `to_json` gave."""
-        return cls(**value)
+DIGEST_BITS = 256
 
 
 class Blob(NamedTuple):
@@ -59,7 +49,12 @@ class Blob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the pages so far add up to. `digest` is a sum of hashes, so order does not matter."""
+    """What the pages so far add up to. `digest` is a sum of hashes, so order does not matter.
+
+    `empty` are 0-byte files and `parents` the folders that have files: a 0-byte entry that is one
+    of them is a directory whose mark was lost. `small` is a file below `min_file_bytes`, `wrong`
+    one that is not as large as the manifest says, `missing` what the manifest names and no page had.
+    """
 
     folder: str
     rules: Rules
@@ -68,12 +63,26 @@ class Seen:
     newest: datetime | None = None
     digest: int = 0
     sample: tuple[str, ...] = ()
-    in_progress: str | None = None
+    empty: frozenset[str] = frozenset()
+    parents: frozenset[str] = frozenset()
+    small: tuple[str, int] | None = None
+    wrong: tuple[str, int] | None = None
+    missing: frozenset[str] = frozenset()
+    expected: Mapping[str, int | None] | None = None
+    predicate: Predicate | None = field(default=None, compare=False)
+
+    @property
+    def in_progress(self) -> str | None:
+        """A 0-byte file that is no directory, or None."""
+        return min(self.empty - self.parents, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Ready or not, why in one sentence, and the facts. Counts of a refusal may be partial."""
+    """Ready or not, why in one sentence, and the facts. Counts of a refusal may be partial.
+
+    `version` is a Delta table's newest; without `counted` nobody could tell count and bytes.
+    """
 
     ready: bool
     reason: str
@@ -82,30 +91,83 @@ class Verdict:
     newest: datetime | None
     digest: str
     sample: tuple[str, ...]
+    version: int | None = None
+    counted: bool = True
+
+
+def start(
+    folder: str,
+    rules: Rules,
+    *,
+    predicate: Predicate | None = None,
+    expected: Mapping[str, int | None] | None = None,
+) -> Seen:
+    """Begin a look.
+
+    :param predicate: what `rules.predicate` names.
+    :param expected: what the manifest says, where one is wanted.
+    """
+    missing = frozenset(expected or ())
+    return Seen(folder, rules, missing=missing, expected=expected, predicate=predicate)
 
 
 def fold(state: Seen, page: Iterable[Blob]) -> Seen:
     """Add one page, in any order and of any size, to what was seen."""
-    counted, empty = [], state.in_progress
-    for blob in page:
-        relative = _relative(blob, state)
-        if relative is None:
-            continue
-        if blob.size == 0 and not state.rules.allow_empty_files:
-            empty = min(empty or relative, relative)
+    named = [(name, blob) for blob in page if (name := _relative(blob, state)) is not None]
+    return _add(state, named)
+
+
+def fold_file(state: Seen, blob: Blob) -> Seen:
+    """Add the one file that the watched path itself names; it may be called anything."""
+    name = blob.name.rpartition("/")[2]
+    return _add(state, [(name, blob)] if _chosen(name, blob, state) else [])
+
+
+def _add(state: Seen, named: list[tuple[str, Blob]]) -> Seen:
+    """Sort files into those that count and those that are too small or of a wrong size."""
+    empty: list[str] = []
+    wrong: list[tuple[str, Blob]] = []
+    small: list[tuple[str, Blob]] = []
+    counted: list[tuple[str, Blob]] = []
+    for name, blob in named:
+        if state.expected is not None and state.expected[name] not in {None, blob.size}:
+            wrong.append((name, blob))
+        elif state.expected is None and blob.size == 0 and not state.rules.allow_empty_files:
+            empty.append(name)
         else:
-            counted.append((relative, blob))
-    newest = max((blob.last_modified for _, blob in counted), default=state.newest)
+            (small if blob.size < state.rules.min_file_bytes else counted).append((name, blob))
+    return replace(
+        _count(state, counted),
+        empty=state.empty | frozenset(empty),
+        parents=state.parents | {parent for name, _ in named for parent in _parents(name)},
+        small=_first(state.small, small),
+        wrong=_first(state.wrong, wrong),
+        missing=state.missing - {name for name, _ in named},
+    )
+
+
+def _count(state: Seen, counted: list[tuple[str, Blob]]) -> Seen:
+    times = [blob.last_modified for _, blob in counted]
+    times += [] if state.newest is None else [state.newest]
+    digest = state.digest + sum(digest_of(name, blob) for name, blob in counted)
     return replace(
         state,
         count=state.count + len(counted),
         bytes=state.bytes + sum(blob.size for _, blob in counted),
-        newest=max(newest, state.newest) if newest and state.newest else newest,
-        digest=(state.digest + sum(_hash(name, blob) for name, blob in counted))
-        % (1 << _DIGEST_BITS),
+        newest=max(times, default=None),
+        digest=digest % (1 << DIGEST_BITS),
         sample=tuple(heapq.nsmallest(SAMPLE, [*state.sample, *(name for name, _ in counted)])),
-        in_progress=empty,
     )
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _first(known: tuple[str, int] | None, found: list[tuple[str, Blob]]) -> tuple[str, int] | None:
+    named = [(name, blob.size) for name, blob in found]
+    return min([*named, *([known] if known else [])], default=None)
 
 
 def _relative(blob: Blob, state: Seen) -> str | None:
@@ -114,48 +176,42 @@ def _relative(blob: Blob, state: Seen) -> str | None:
     if blob.is_directory or blob.name.endswith("/") or not blob.name.startswith(inside):
         return None
     relative = blob.name[len(inside) :]
+    if state.expected is not None:
+        return relative if relative in state.expected else None
     hidden = any(part.startswith(("_", ".")) for part in relative.split("/"))
     if hidden or not relative or relative == state.rules.marker:
         return None
+    return relative if _chosen(relative, blob, state) else None
+
+
+def _chosen(name: str, blob: Blob, state: Seen) -> bool:
     pattern = state.rules.glob
-    if pattern is not None and not compile_glob(pattern).fullmatch(relative):
-        return None
-    return relative
+    if pattern is not None and not compile_glob(pattern).fullmatch(name):
+        return False
+    if state.predicate is None:
+        return True
+    return state.predicate(name, blob.size, blob.etag, blob.last_modified)
 
 
-def _hash(name: str, blob: Blob) -> int:
+def digest_of(name: str, blob: Blob) -> int:
+    """Hash a file's name, version and size; the sum over files is the digest."""
     text = f"{name}\0{blob.etag}\0{blob.size}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
 
 
-def fold_file(state: Seen, blob: Blob) -> Seen:
-    """Add the one file that the watched path itself names; it may be called anything."""
-    name = blob.name.rpartition("/")[2]
-    if blob.size == 0 and not state.rules.allow_empty_files:
-        return replace(state, in_progress=name)
-    return replace(
-        state,
-        count=1,
-        bytes=blob.size,
-        newest=blob.last_modified,
-        digest=_hash(name, blob),
-        sample=(name,),
-    )
-
-
 def settled(state: Seen, now: datetime) -> bool:
     """Whether no further page can make this look a success, so that it may stop here."""
-    return _unquiet(state, now) is not None
+    return state.small is not None or state.wrong is not None or is_fresh(state, now)
 
 
-def verdict(state: Seen, rules: Rules, now: datetime) -> Verdict:
+def verdict(state: Seen, rules: Rules, now: datetime, *, more: bool = False) -> Verdict:
     """Judge what was seen.
 
     :param now: the server's clock, from the Date header of the last page: our own may differ.
+    :param more: whether the look stopped early, so that counts are partial.
     """
-    missing = _missing(state, rules, now) or _unquiet(state, now)
-    reason = missing or f"{_files(state.count)}, {state.bytes} bytes{_age(state, now)}"
-    return _verdict(state, ready=missing is None, reason=reason)
+    why = (None if more else missing(state, rules, now)) or held_back(state, now, more=more)
+    return _verdict(state, ready=why is None, reason=why or facts(state, now))
 
 
 def not_ready(state: Seen, reason: str) -> Verdict:
@@ -166,52 +222,3 @@ def not_ready(state: Seen, reason: str) -> Verdict:
 def _verdict(state: Seen, *, ready: bool, reason: str) -> Verdict:
     digest = f"{state.digest:064x}"
     return Verdict(ready, reason, state.count, state.bytes, state.newest, digest, state.sample)
-
-
-def _missing(state: Seen, rules: Rules, now: datetime) -> str | None:
-    if state.count < rules.min_files:
-        return f"{_too_few(state, rules, now)}{_empty_hint(state)}"
-    if state.bytes < rules.min_bytes:
-        return (
-            f"{state.bytes} of {rules.min_bytes} bytes in {_files(state.count)}"
-            f"{_age(state, now)}{_empty_hint(state)}"
-        )
-    return None
-
-
-def _too_few(state: Seen, rules: Rules, now: datetime) -> str:
-    if state.count:
-        return f"{state.count} of {rules.min_files} files{_age(state, now)}"
-    what = f"no file matching {rules.glob}" if rules.glob else "no file"
-    return f"{what} in {state.folder or 'the container'} yet"
-
-
-def _empty_hint(state: Seen) -> str:
-    if state.in_progress is None:
-        return ""
-    return (
-        f"; 0-byte file in progress: {state.in_progress} "
-        "(if empty files are meant to be there: allow_empty_files=True)"
-    )
-
-
-def _unquiet(state: Seen, now: datetime) -> str | None:
-    """Say why files may still grow. A marker vouches for empty files, a quiet period does not."""
-    wanted = state.rules.quiet_period
-    if wanted <= 0:
-        return None
-    if state.in_progress is not None and state.rules.marker is None:
-        return f"{_files(state.count)}{_age(state, now)}{_empty_hint(state)}"
-    if state.newest is not None and (now - state.newest).total_seconds() < wanted:
-        return f"{_files(state.count)}{_age(state, now)}; {wanted:g} s without a write are wanted"
-    return None
-
-
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
-
-
-def _age(state: Seen, now: datetime) -> str:
-    if state.newest is None:
-        return ""
-    return f", newest {max((now - state.newest).total_seconds(), 0):.0f} s ago"

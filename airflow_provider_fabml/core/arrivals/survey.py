@@ -1,0 +1,130 @@
+"""One listing of a tree becomes one verdict for each partition, for all who watch the tree at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_fabml.core.storage.probe import Answer, ListPage, Request
+from airflow_provider_fabml.core.storage.readiness import (
+    Blob,
+    Rules,
+    Seen,
+    Verdict,
+    fold,
+    not_ready,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from airflow_provider_fabml.core.arrivals.partition_template import PartitionTemplate
+
+
+class Watch(NamedTuple):
+    """What is looked for in a tree: partitions, and what must hold for each."""
+
+    template: PartitionTemplate
+    rules: Rules
+
+
+class Partition(NamedTuple):
+    """One partition as a listing showed it; `folder` is its path in the container."""
+
+    key: str
+    folder: str
+    verdict: Verdict
+
+
+class Survey(NamedTuple):
+    """All partitions of each watch by key, ready or not; `now` is the server's clock at the start."""
+
+    now: datetime
+    found: Mapping[Watch, Mapping[str, Partition]]
+
+    def ready(self, watch: Watch) -> dict[str, Partition]:
+        """Give the complete partitions of a watch."""
+        return {key: one for key, one in self.found[watch].items() if one.verdict.ready}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What the pages so far had of one partition; `marked` is when its marker was written."""
+
+    seen: Seen
+    marked: datetime | None = None
+    pages: int = 0
+
+
+def survey(root: str, watches: Iterable[Watch]) -> Generator[Request, Answer, Survey]:
+    """List the tree below `root` once, as a conversation (see `core.storage.probe`).
+
+    What is judged by time (`quiet_for`, a marker) is judged by the clock of the first page: a
+    listing is no snapshot, and what changes while it runs must not look older than it is.
+    """
+    tallies: dict[Watch, dict[str, _Tally]] = {watch: {} for watch in watches}
+    inside = f"{root}/" if root else ""
+    prefix = inside + _common([watch.template.prefix for watch in tallies])
+    answer = yield ListPage(prefix)
+    started = answer.now
+    while True:
+        for watch, known in tallies.items():
+            known.update(_with_page(known, watch, inside, answer.blobs))
+        if answer.token is None:
+            found = {watch: _judged(known, started) for watch, known in tallies.items()}
+            return Survey(started, found)
+        answer = yield ListPage(prefix, token=answer.token)
+
+
+def _common(prefixes: list[str]) -> str:
+    """Give what all prefixes begin with; the smallest and the greatest differ soonest."""
+    low, high = min(prefixes, default=""), max(prefixes, default="")
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
+    return "".join(one for one, _ in same)
+
+
+def _with_page(
+    known: Mapping[str, _Tally], watch: Watch, inside: str, page: Iterable[Blob]
+) -> Iterator[tuple[str, _Tally]]:
+    """Give the partitions that a page has something of, with it added."""
+    groups: dict[tuple[str, str], list[Blob]] = defaultdict(list)
+    for blob in page:
+        place = watch.template.partition_of(blob.name.removeprefix(inside))
+        if place is not None:
+            groups[place].append(blob)
+    for (key, folder), blobs in groups.items():
+        tally = known.get(key) or _Tally(Seen(f"{inside}{folder}", watch.rules))
+        yield key, _added(tally, blobs)
+
+
+def _added(tally: _Tally, blobs: list[Blob]) -> _Tally:
+    marker = f"{tally.seen.folder}/{tally.seen.rules.marker}"
+    marks = (b.last_modified for b in blobs if b.name == marker and not b.is_directory)
+    return replace(
+        tally,
+        seen=fold(tally.seen, blobs),
+        marked=next(marks, tally.marked),
+        pages=tally.pages + 1,
+    )
+
+
+def _judged(tallies: Mapping[str, _Tally], started: datetime) -> dict[str, Partition]:
+    return {
+        key: Partition(key, tally.seen.folder, _verdict(tally, started))
+        for key, tally in tallies.items()
+    }
+
+
+def _verdict(tally: _Tally, started: datetime) -> Verdict:
+    """Judge one partition; of a marker that came during the look, the files may be on no page."""
+    rules = tally.seen.rules
+    if rules.marker is not None:
+        if tally.marked is None:
+            return not_ready(tally.seen, f"the marker {rules.marker} is not there yet")
+        if tally.pages > 1 and tally.marked >= started:
+            return not_ready(tally.seen, f"the marker {rules.marker} came during the look")
+    return verdict(tally.seen, rules, started)

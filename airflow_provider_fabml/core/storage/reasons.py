@@ -1,0 +1,103 @@
+"""Why data is not ready, in one sentence that a log, an error and the UI show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_fabml.core.storage.readiness import Seen
+    from airflow_provider_fabml.core.storage.rules import Rules
+
+
+def facts(state: Seen, now: datetime) -> str:
+    """Say what is there."""
+    return f"{files(state.count)}, {state.bytes} bytes{age(state.newest, now)}"
+
+
+def missing(state: Seen, rules: Rules, now: datetime) -> str | None:
+    """Say what a whole pass did not find, or None."""
+    if state.missing or state.wrong:
+        return _unlike_manifest(state)
+    if state.count < rules.min_count:
+        return f"{_too_few(state, rules, now)}{_small_hint(state)}{_empty_hint(state)}"
+    if state.bytes < rules.min_bytes:
+        return (
+            f"{state.bytes} of {rules.min_bytes} bytes in {files(state.count)}"
+            f"{age(state.newest, now)}{_empty_hint(state)}"
+        )
+    return None
+
+
+def held_back(state: Seen, now: datetime, *, more: bool = False) -> str | None:
+    """Say why what is there may still grow, or None.
+
+    A marker vouches for 0-byte files, a quiet period does not.
+    """
+    if state.wrong:
+        return _unlike_manifest(state)
+    seen = f"{'more than ' if more else ''}{files(state.count)}{age(state.newest, now)}"
+    if state.small:
+        return f"{seen}{_small_hint(state)}"
+    if is_fresh(state, now):
+        return f"{seen}; {state.rules.quiet_for:g} s without a write are wanted"
+    waits = state.rules.min_file_bytes > 0 or (
+        state.rules.quiet_for > 0 and state.rules.marker is None
+    )
+    return f"{seen}{_empty_hint(state)}" if waits and state.in_progress else None
+
+
+def is_fresh(state: Seen, now: datetime) -> bool:
+    """Whether the newest file is younger than `quiet_for`."""
+    return is_young(state.newest, state.rules.quiet_for, now)
+
+
+def is_young(written: datetime | None, quiet_for: float, now: datetime) -> bool:
+    """Whether a write is younger than the seconds that are wanted without one."""
+    return quiet_for > 0 and written is not None and (now - written).total_seconds() < quiet_for
+
+
+def _unlike_manifest(state: Seen) -> str:
+    expected = state.expected or {}
+    if state.wrong:
+        name, size = state.wrong
+        return f"{name} has {size} of the {expected[name]} bytes that the manifest says"
+    found = len(expected) - len(state.missing)
+    return f"{found} of {files(len(expected))} of the manifest; missing: {min(state.missing)}"
+
+
+def _too_few(state: Seen, rules: Rules, now: datetime) -> str:
+    if state.count:
+        return f"{state.count} of {rules.min_count} files{age(state.newest, now)}"
+    what = f"no file matching {rules.glob}" if rules.glob else "no file"
+    passed = " that the predicate accepts" if rules.predicate else ""
+    return f"{what}{passed} in {state.folder or 'the container'} yet"
+
+
+def _small_hint(state: Seen) -> str:
+    if state.small is None:
+        return ""
+    name, size = state.small
+    return f"; {name} has {size} of at least {state.rules.min_file_bytes} bytes"
+
+
+def _empty_hint(state: Seen) -> str:
+    if state.in_progress is None:
+        return ""
+    return (
+        f"; 0-byte file in progress: {state.in_progress} "
+        "(if empty files are meant to be there: allow_empty_files=True)"
+    )
+
+
+def files(count: int) -> str:
+    """Give ``1 file`` or ``3 files``."""
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
+def age(newest: datetime | None, now: datetime) -> str:
+    """Give ``, newest 12 s ago``, or nothing."""
+    if newest is None:
+        return ""
+    return f", newest {max((now - newest).total_seconds(), 0):.0f} s ago"

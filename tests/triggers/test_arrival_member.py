@@ -1,0 +1,159 @@
+"""What one watcher tells and stores, when Airflow stores its events late, partly or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from support.task_runner import supervised
+from support.watching import AssetSupervisor, accessors
+
+from airflow_provider_fabml.core.arrivals.options import parse_watch
+from airflow_provider_fabml.core.arrivals.survey import Partition, Survey
+from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.readiness import Blob, fold, start, verdict
+from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
+from airflow_provider_fabml.triggers.arrival_member import Member
+from airflow_provider_fabml.triggers.arrival_tree import Round
+
+WATCH = parse_watch(path="Files/x", partitions="{key}", rules={})
+ROOT = Location("acct", "c", "x", "https://acct.blob.core.windows.net")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def looked(number: int, **versions: int) -> Round:
+    """A round in which these partitions are complete, each in a version."""
+    found = {}
+    for key, version in versions.items():
+        seen = fold(start(f"x/{key}", WATCH.rules), [Blob(f"x/{key}/f", 1, f"e{version}", NOW)])
+        found[key] = Partition(key, f"x/{key}", verdict(seen, WATCH.rules, NOW))
+    return Round(number, ROOT, Survey(NOW, {WATCH: found}))
+
+
+@pytest.fixture
+def supervisor():
+    """The asset's state, as Airflow keeps it."""
+    with supervised(AssetSupervisor({}, {})) as own:
+        yield own
+
+
+def member(**changes) -> Member:
+    """A watcher for one asset, as a trigger makes it."""
+    memory = AssetMemory(stores_of(accessors(["landing"])), "cursor")
+    return Member(WATCH, memory, **{"poll_interval": 60, "start": "existing", **changes})
+
+
+async def told(one: Member, found: Round) -> list[str]:
+    """The partitions that a watcher tells in a round."""
+    assert await one.recall()
+    return [event["partition"] for event in one.news(found)]
+
+
+async def again(found: Round) -> list[str]:
+    """What a watcher that starts anew tells."""
+    return await told(member(), found)
+
+
+def test_a_round_is_stored_when_it_is_confirmed(supervisor):
+    """Before that a new start tells it again; after that it does not."""
+
+    async def story() -> None:
+        one = member()
+        assert await told(one, looked(1, a=1)) == ["a"]
+        assert await told(one, looked(2, a=1)) == []
+        assert await again(looked(2, a=1)) == ["a"]
+        await one.store(1)
+        assert await again(looked(2, a=1)) == []
+
+    asyncio.run(story())
+
+
+def test_a_confirmed_round_does_not_vouch_for_one_that_failed_before_it(supervisor):
+    """A later cursor holds what an earlier, lost round told: it is not stored either."""
+
+    async def story() -> None:
+        one = member()
+        assert await told(one, looked(1, a=1)) == ["a"]
+        assert await told(one, looked(2, a=1, b=1)) == ["b"]
+        one.roll_back()
+        await one.store(2)
+        assert supervisor.states == {}
+        assert await told(one, looked(3, a=1, b=1)) == ["a", "b"]
+        await one.store(3)
+        assert await again(looked(4, a=1, b=1)) == []
+
+    asyncio.run(story())
+
+
+def test_a_round_that_is_rolled_back_while_it_is_told_is_told_again(supervisor):
+    """Events that Airflow takes slowly may lose their ground meanwhile."""
+
+    async def story() -> None:
+        one = member()
+        assert await told(one, looked(1, a=1)) == ["a"]
+        events = one.news(looked(2, a=1, b=1, c=1))
+        assert next(events)["partition"] == "b"
+        one.roll_back()
+        assert [event["partition"] for event in events] == ["c"]
+        await one.store(2)
+        assert supervisor.states == {}
+        assert await told(one, looked(3, a=1, b=1, c=1)) == ["a", "b", "c"]
+
+    asyncio.run(story())
+
+
+def test_a_store_that_fails_is_made_up_for(supervisor):
+    """Neither reading nor writing the cursor ends the watcher; the next round stores it."""
+    answer = supervisor.send
+
+    def refused(msg):
+        raise ConnectionError(type(msg).__name__)
+
+    async def story() -> None:
+        one = member()
+        supervisor.send = refused
+        assert not await one.recall()
+        supervisor.send = answer
+        assert await told(one, looked(1, a=1)) == ["a"]
+        supervisor.send = refused
+        await one.store(1)
+        supervisor.send = answer
+        assert await told(one, looked(2, a=1)) == []
+        await one.store(2)
+        assert await again(looked(3, a=1)) == []
+
+    asyncio.run(story())
+
+
+def test_what_lands_after_the_first_look_is_told_even_if_that_was_not_stored(supervisor):
+    """With ``start="now"`` the first look stays the line, also when it is rolled back."""
+
+    async def story() -> None:
+        one = member(start="now")
+        assert await told(one, looked(1, a=1)) == []
+        one.roll_back()
+        assert await told(one, looked(2, a=1, b=1)) == ["b"]
+
+    asyncio.run(story())
+
+
+def test_a_round_without_this_watch_tells_nothing(supervisor):
+    """Who joined after a listing began waits for the next."""
+
+    async def story() -> None:
+        assert await told(member(), Round(1, ROOT, Survey(NOW, {}))) == []
+
+    asyncio.run(story())
+
+
+def test_a_watcher_without_an_asset_forgets(supervisor):
+    """Where Airflow attached no asset there is nothing to store beside, and nothing fails."""
+
+    async def story() -> None:
+        one = Member(WATCH, AssetMemory(stores_of(None), "c"), poll_interval=1, start="existing")
+        assert await told(one, looked(1, a=1)) == ["a"]
+        await one.store(1)
+        assert await told(one, looked(2, a=1)) == []
+
+    asyncio.run(story())
