@@ -150,7 +150,7 @@ class Submitter:
         name, index = attempt_name(step.attempt, invocation_id), plan.identity.map_index
         folder = attempt_folder(plan.identity, name)
         outputs = place_outputs(invocation, target.kind, folder, name, index)
-        plan.before_post(invocation, outputs)
+        seen = plan.before_post(invocation, outputs)
         tags = {**plan.tags, INVOCATION_TAG: invocation_id}
         body = request_body(invocation, outputs, tags=tags, description=plan.description)
         self._ready = target, self._client.with_asset_ids(body)
@@ -164,6 +164,7 @@ class Submitter:
             deployment_name=target.deployment_name,
             kind=target.kind,
             inputs=shown_inputs(invocation),
+            seen_inputs=seen,
             outputs=shown_outputs(outputs),
             intended_at=self._now().isoformat(),
             own_place=invocation.own_place,
