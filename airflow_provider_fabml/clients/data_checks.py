@@ -1,9 +1,9 @@
-"""Looks at storage before a job starts and after it ended."""
+"""Storage before a job starts and after it ended: what is looked at, and what is left there."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.jobs.output_check import OutputFacts
@@ -11,7 +11,7 @@ from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
 from airflow_provider_fabml.core.storage.readiness import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.core.scoring.invocation import Invocation
@@ -35,13 +35,29 @@ class DataChecks:
     ) -> None:
         self._storage, self._resolve = storage, resolve
 
-    def before_post(self, invocation: Invocation, outputs: Mapping[str, JobOutput]) -> None:
-        """Refuse an empty input and an occupied output. Raises ``UsageError``."""
-        for name, value in invocation.inputs.items():
-            if isinstance(value, (UriFolder, UriFile)):
-                self._refuse_empty_input(f"inputs[{name!r}].uri", value)
+    def before_post(
+        self, invocation: Invocation, outputs: Mapping[str, JobOutput]
+    ) -> dict[str, dict[str, Any]]:
+        """Refuse an empty input and an occupied output; raises ``UsageError``.
+
+        Gives what was seen of the inputs: ``{"heart": {"count": …, "bytes": …, "digest": …}}``.
+        """
+        seen = {
+            name: self._refuse_empty_input(f"inputs[{name!r}].uri", value)
+            for name, value in invocation.inputs.items()
+            if isinstance(value, (UriFolder, UriFile))
+        }
         for name, output in outputs.items():
             self._refuse_occupied_output(f"outputs[{name!r}].uri", output.uri)
+        return {name: facts for name, facts in seen.items() if facts}
+
+    def write_manifests(self, uris: Iterable[str], content: bytes) -> list[str]:
+        """Write the manifest to each of these; those that this connection may not reach are given back."""
+        places = {uri: self._visible(uri, "outputs") for uri in uris}
+        for place in places.values():
+            if place is not None:
+                self._storage.write(place, content)
+        return [uri for uri, place in places.items() if place is None]
 
     def facts(self, uri: str, *, is_file: bool) -> OutputFacts | None:
         """What lies at an output's URI, or None where this connection cannot see it."""
@@ -66,17 +82,19 @@ class DataChecks:
             return None
         return place
 
-    def _refuse_empty_input(self, field: str, value: UriFolder | UriFile) -> None:
+    def _refuse_empty_input(self, field: str, value: UriFolder | UriFile) -> dict[str, Any]:
         place = self._visible(value.uri, field)
         if place is None:
-            return
+            return {}
         if isinstance(value, UriFile):
             head = self._storage.head(place)
             reason = "no such file" if head is None else "the file is empty"
             ready = head is not None and head.size > 0
+            facts = {"count": 1, "bytes": head.size, "etag": head.etag} if head else {}
         else:
             verdict = self._storage.probe(place, Rules())
             ready, reason = verdict.ready, verdict.reason
+            facts = {"count": verdict.count, "bytes": verdict.bytes, "digest": verdict.digest}
         if not ready:
             raise UsageError(
                 rule="input-nothing-there",
@@ -85,6 +103,7 @@ class DataChecks:
                 reason=f"there is nothing to score at {place.url}: {reason}",
                 remedy="wait for the data with OneLakeShortcutSensor, or check the path",
             )
+        return facts
 
     def _refuse_occupied_output(self, field: str, uri: str) -> None:
         place = self._visible(uri, field)

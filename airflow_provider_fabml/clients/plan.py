@@ -34,7 +34,8 @@ class Plan(NamedTuple):
     """What one task instance wants submitted.
 
     ``stated_kind`` saves a request where the caller knows the deployment's kind. ``before_post`` is
-    called with the placed outputs right before the intent is written; it raises to refuse.
+    called with the placed outputs right before the intent is written; it raises to refuse, and gives what
+    it saw of the inputs, by name, for the record.
     """
 
     invocation: Invocation
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
     situation: Situation
     tags: dict[str, str]
     description: str
-    before_post: Callable[[Invocation, Mapping[str, JobOutput]], None]
+    before_post: Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
     limits: Limits = Limits()
 
 

@@ -144,6 +144,11 @@ class StorageClient:
                 return None
             raise
 
+    def write(self, location: Location, content: bytes) -> None:
+        """Put a small blob, in one request; what lay there before is replaced."""
+        with translated(location):
+            self._blob(location).upload_blob(content, overwrite=True)
+
     def may_reach(self, location: Location) -> bool:
         """Whether the connection's secrets may be used for this location at all."""
         try:

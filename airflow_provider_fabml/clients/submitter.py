@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Answers that say that the POST was not run: a claims challenge, and throttling.
 _NOT_RUN = frozenset({401, 429})
+# What is asked about a job that was started, or may have been: such a question must not be given up at
+# once. An attempt that cannot be opened has started nothing, and is the retries' business.
+_QUESTIONS = steps.Ask | steps.LookUp | steps.Adopt | steps.End
 
 
 class Submitter:
@@ -100,7 +103,7 @@ class Submitter:
             try:
                 known = self._doing[type(step)](step, known)
             except TransientError as error:
-                if isinstance(step, steps.Post | steps.Fail):
+                if not isinstance(step, _QUESTIONS):
                     raise
                 known = known.troubled(error, self._now())
 
@@ -147,7 +150,7 @@ class Submitter:
         name, index = attempt_name(step.attempt, invocation_id), plan.identity.map_index
         folder = attempt_folder(plan.identity, name)
         outputs = place_outputs(invocation, target.kind, folder, name, index)
-        plan.before_post(invocation, outputs)
+        seen = plan.before_post(invocation, outputs)
         tags = {**plan.tags, INVOCATION_TAG: invocation_id}
         body = request_body(invocation, outputs, tags=tags, description=plan.description)
         self._ready = target, self._client.with_asset_ids(body)
@@ -161,6 +164,7 @@ class Submitter:
             deployment_name=target.deployment_name,
             kind=target.kind,
             inputs=shown_inputs(invocation),
+            seen_inputs=seen,
             outputs=shown_outputs(outputs),
             intended_at=self._now().isoformat(),
             own_place=invocation.own_place,

@@ -62,6 +62,9 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     :param storage_conn_id: connection of type ``onelake`` to the storage behind the datastores. With
         it an empty input folder and an occupied output are refused before the POST, and the output is
         checked after completion (there, newer than the job, with rows). (templated)
+    :param write_manifest: leave ``_manifest.json`` beside each checked output: job, endpoint, deployment,
+        inputs as they were (count, bytes, digest), outputs, run, partition, attempt, times. A scoring counts
+        as finished only with it. Needs ``storage_conn_id`` and the right to write there.
     :param wait_for_completion: wait for the job, or return its handle right after the submit.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poll_interval: seconds between two looks at the job once it has been running for a while.
@@ -113,6 +116,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         strict_settings: bool = False,
         azure_ml_conn_id: str = AzureMLBatchHook.default_conn_name,
         storage_conn_id: str | None = None,
+        write_manifest: bool = True,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = 30.0,
@@ -133,6 +137,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         self.strict_settings = strict_settings
         self.azure_ml_conn_id = azure_ml_conn_id
         self.storage_conn_id = storage_conn_id
+        self.write_manifest = write_manifest
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval

@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml.clients.completion import cancelled
-from airflow_provider_fabml.clients.look_up import jobs_of, late_jobs, look_up
-from airflow_provider_fabml.core.errors import FabmlError, OutOfTimeError, OutputNotUsableError
+from airflow_provider_fabml.core.errors import (
+    FabmlError,
+    JobNotCompletedError,
+    OutOfTimeError,
+    OutputNotUsableError,
+)
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
-from airflow_provider_fabml.core.jobs.known import Limits
+from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, to_bytes
 from airflow_provider_fabml.core.jobs.polling import Pace
-from airflow_provider_fabml.core.jobs.record import Situation
-from airflow_provider_fabml.core.jobs.submission_errors import (
-    listed_too_late,
-    may_have_started,
-    no_time_to_look,
-)
+from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
-from airflow_provider_fabml.core.options import deadline_of, post_time_of
-from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
-from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
-from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
+from airflow_provider_fabml.operators.open_posts import jobs_of_open_posts, tell_of_late_jobs
 from airflow_provider_fabml.operators.task_memory import TaskMemory, identity_of
+from airflow_provider_fabml.operators.task_plan import plan_of
 from airflow_provider_fabml.operators.worker_wait import (
     TaskEndedError,
     fate_of,
@@ -42,8 +38,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_fabml.clients.plan import Plan, Submitted
+    from airflow_provider_fabml.clients.plan import Submitted
     from airflow_provider_fabml.core.jobs.job import JobHandle
+    from airflow_provider_fabml.core.jobs.record import Record
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
     from airflow_provider_fabml.operators.worker_wait import Interruptible
@@ -89,7 +86,8 @@ class ScoringRun:
         """The job of this attempt, told to others before anything else can go wrong."""
         from airflow_provider_fabml.clients.submitter import Submitter
 
-        plan = self._plan(invocation)
+        time = self._client.request_time
+        plan = plan_of(self._task, self._context, invocation, self._checks, time)
         submitted = Submitter(self._client, self._memory, plan, sleep=self._sleep).submit()
         self._handle = handle = submitted.handle
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
@@ -161,58 +159,42 @@ class ScoringRun:
         """The result of a job that has ended, and the asset events that carry its facts."""
         from airflow_provider_fabml.clients.completion import result_of
 
+        record = self._memory.record()
         try:
             result = result_of(handle, self._client, self._checks)
         except OutputNotUsableError:
             self._memory.spend()  # the same job would give the same result
             raise
-        self._tell_of_late_jobs(handle)
+        except JobNotCompletedError:
+            with suppress(FabmlError):  # the failure is what has to be told
+                self._leave_manifest(handle, record, {})
+            raise
+        facts = self._leave_manifest(handle, record, result["checked_outputs"])
+        if record is not None and record.unseen:
+            window = self._task.settle_window
+            tell_of_late_jobs(self._client, record, handle, utcnow(), window)
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         for outlet in self._task.outlets:
-            self._context["outlet_events"][outlet].extra = {"azure_ml_job": result}
+            self._context["outlet_events"][outlet].extra = {"azure_ml_job": result, **facts}
         return result
 
-    def _plan(self, invocation: Invocation) -> Plan:
-        from airflow_provider_fabml.clients.plan import Plan
-
-        task, identity = self._task, identity_of(self._context)
-        for name in shared_outputs(invocation, identity.map_index):
-            log.warning(
-                "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
-                "output_root, or {map_index} in the URI.",
-                name,
-            )
-        return Plan(
-            invocation=invocation,
-            stated_kind=parse_kind(task.deployment_kind),
-            identity=identity,
-            situation=self._situation(invocation),
-            tags=default_tags(identity),
-            description=default_description(identity),
-            before_post=self._checks.before_post if self._checks else _no_checks,
-            limits=self._limits(),
+    def _leave_manifest(
+        self, handle: JobHandle, record: Record | None, checked: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write the manifest beside the outputs (D10); gives what asset events carry of it."""
+        facts = manifest(
+            handle,
+            identity_of(self._context),
+            inputs=record.seen_inputs if record is not None else {},
+            outputs=checked,
+            now=utcnow(),
         )
-
-    def _situation(self, invocation: Invocation) -> Situation:
-        ti = self._context["ti"]
-        return Situation(
-            try_number=ti.try_number,
-            max_tries=ti.max_tries,
-            digest=digest(invocation),
-            retries=self._task.retries or 0,
-            clear_number=self._context["dag_run"].clear_number or 0,
-        )
-
-    def _limits(self) -> Limits:
-        task, start = self._task, self._context["ti"].start_date
-        return Limits(
-            deadline=deadline_of(start, task.execution_timeout),
-            post_time=post_time_of(task.execution_timeout, self._client.request_time),
-            settle_window=task.settle_window,
-            send_window=task.send_window,
-            patience=task.patience,
-            cancel_before=task.on_clear == "cancel",
-        )
+        if self._checks is not None and self._task.write_manifest:
+            uris = manifest_uris(handle.outputs or {})
+            for uri in self._checks.write_manifests(uris, to_bytes(facts)):
+                log.warning("%s is out of this connection's reach: no manifest there", uri)
+            log.info("Manifest at %s", ", ".join(uris))
+        return {"manifest": facts}
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, and notice that a person ended the task."""
@@ -223,49 +205,22 @@ class ScoringRun:
     def _settle(self, fate: Fate) -> None:
         """Cancel first: Airflow kills the process in seconds, and a deleted run has no memory."""
         if fate is Fate.CANCEL:
-            handle = self._known_job()
-            names = (handle.job_name,) if handle else self._jobs_of_open_posts()
-            for name in names:
-                log.info("Job %s: %s", name, cancelled(name, self._client))
+            self._cancel()
         if fate in {Fate.CANCEL, Fate.FORGET}:
             self._memory.spend()
 
-    def _jobs_of_open_posts(self) -> tuple[str, ...]:
-        """The jobs of an attempt that ends before their names were known; what is not listed is named."""
-        record = self._memory.record()
-        if record is None:
-            return ()
-        found: tuple[str, ...] = ()
-        try:
-            found = jobs_of(look_up(self._client, record, utcnow(), None))
-        except FabmlError as error:
-            log.warning("Which jobs there are could not be asked: %s", error)
-        if not found:
-            log.error("%s; it is not listed, and not cancelled", may_have_started(record))
-        return found
+    def _cancel(self) -> None:
+        from airflow_provider_fabml.clients.completion import cancelled
+
+        handle, record = self._known_job(), self._memory.record()
+        names: tuple[str, ...] = (handle.job_name,) if handle else ()
+        if handle is None and record is not None:
+            names = jobs_of_open_posts(self._client, record, utcnow())
+        for name in names:
+            log.info("Job %s: %s", name, cancelled(name, self._client))
 
     def _known_job(self) -> JobHandle | None:
         if self._handle is not None:
             return self._handle
         record = self._memory.record()
         return record.handle if record is not None and record.job is not None else None
-
-    def _tell_of_late_jobs(self, handle: JobHandle) -> None:
-        """A POST whose job no list had shown in time may have made one after all."""
-        record = self._memory.record()
-        if record is None or not record.unseen:
-            return
-        try:
-            found = look_up(self._client, record, utcnow(), None)
-        except FabmlError as error:  # the result is there, and must not be lost for this
-            log.warning("Whether an earlier POST made a job too could not be asked: %s", error)
-            return
-        late = late_jobs(found, handle.job_name)
-        if late:
-            window = self._task.settle_window
-            posts = [verdict.post for verdict in found]
-            log.error(listed_too_late(posts, handle.job_name, late, window))
-
-
-def _no_checks(_invocation: object, _outputs: object) -> None:
-    """Without a storage connection nothing is looked at before the POST."""

@@ -43,7 +43,7 @@ def invoke(client: BatchEndpointClient, uri: str) -> Any:
     """Invoke the heart classifier on one input."""
     target = client.target("heart-classifier", None, "model")
     given = {"inputData": {"heart": {"jobInputType": "UriFolder", "uri": uri}}}
-    body = {"properties": given}
+    body = client.with_asset_ids({"properties": given})
     return client.invoke(target, body, deployment_name=None, invocation_id="an-id")
 
 

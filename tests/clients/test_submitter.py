@@ -124,7 +124,7 @@ def submitter(
     folder: str = "heart",
     patience: float = 600,
     send_window: float = 60,
-    before_post: Callable[[], object] = lambda: None,
+    before_post: Callable[[], dict[str, Any]] = dict,
 ) -> Submitter:
     """A try of one task instance."""
     uri = f"azureml://datastores/trusted_blob/paths/{folder}"
@@ -138,7 +138,7 @@ def submitter(
         situation=Situation(try_number, max_tries, digest(invocation)),
         tags={},
         description="a test",
-        before_post=lambda _invocation, _outputs: before_post() and None,
+        before_post=lambda _invocation, _outputs: before_post(),
         limits=Limits(
             cancel_before=cancel_before,
             patience=timedelta(seconds=patience),
@@ -301,8 +301,9 @@ def test_a_process_that_was_stopped_before_its_intent_does_not_store_it(
 ):
     """Another try has started the job meanwhile, and its handle stays."""
 
-    def another_try() -> object:
-        return submitter(client, store, clock, try_number=2).submit()
+    def another_try() -> dict[str, Any]:
+        submitter(client, store, clock, try_number=2).submit()
+        return {}
 
     with pytest.raises(TakenOverError, match="another try"):
         submitter(client, store, clock, before_post=another_try).submit()

@@ -112,3 +112,17 @@ def test_a_job_that_ended_by_the_deadline_counts(manual_scoring: Scoring):
     with meanwhile(end):
         done = task.run(1, datetime.now(UTC))
     assert done.state == "success", done.text
+
+
+@pytest.mark.parametrize("on_timeout", ["cancel", "leave"])
+def test_a_service_slower_than_the_margin_changes_nothing(manual_scoring: Scoring, on_timeout: str):
+    """Airflow's own timeout interrupts a look: the job is settled as asked, and the error is ours."""
+    task = Task(manual_scoring, execution_timeout=timedelta(seconds=5), on_timeout=on_timeout)
+    task.changes["poll_interval"] = 1
+    control = manual_scoring.emulator.control
+    control.add_fault(method="GET", path=r"/jobs/[^/]+$", skip=1, delay=6, times=2)
+    done = task.run(1, datetime.now(UTC))
+    assert "was about to pass" in str(done.error), done.text
+    (job,) = task.jobs()
+    assert (job["state"] in {"CancelRequested", "Canceled"}) == (on_timeout == "cancel")
+    assert task.store["fabml_invocation"]["spent"] == (on_timeout == "cancel")

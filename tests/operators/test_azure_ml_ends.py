@@ -15,7 +15,7 @@ import pytest
 from support.meanwhile import meanwhile, until
 from support.operators import new_run, score
 from support.scoring import start_job
-from support.task_runner import Supervisor, run_task, run_to_end, supervised
+from support.task_runner import Supervisor, first_event, run_task, run_to_end, supervised
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.core.jobs import watch
@@ -96,7 +96,23 @@ def test_cancel_on_kill_can_be_switched_off(manual_scoring: Scoring):
     assert only_job(manual_scoring)["state"] == "Preparing"
 
 
-def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **changes):
+@pytest.mark.parametrize("listed_after", [1.0, 60.0], ids=["listed", "not listed"])
+def test_a_person_ending_the_task_during_the_look_up(manual_scoring: Scoring, listed_after: float):
+    """The answer was lost and no handle is known yet: the job is looked for and cancelled, or named."""
+    control = manual_scoring.emulator.control
+    control.set_switches(listed_after_seconds=listed_after)
+    control.add_fault(kind="lost_answer", method="POST", path="/endpoints/[^/]+/jobs$")
+    outcome = _with_signal(manual_scoring, state="failed", after=2.0)
+    assert outcome.state != "success"
+    listed = listed_after < 2
+    assert asked_to_end(manual_scoring) == listed
+    assert ("it is not listed, and not cancelled" in outcome.text) != listed
+    assert listed or "may have been started on endpoint 'heart-classifier'" in outcome.text
+
+
+def _with_signal(
+    scoring: Scoring, *, state: str, store: dict | None = None, after: float = 0.5, **changes
+):
     """Run the operator in this thread, send this process SIGTERM while it waits, then end the job."""
     operator = score(inputs={"heart": UriFolder(scoring.upload())}, storage_conn_id=None, **changes)
     run_id, supervisor = new_run(), Supervisor(scoring.connections, {} if store is None else store)
@@ -104,7 +120,7 @@ def _with_signal(scoring: Scoring, *, state: str, store: dict | None = None, **c
 
     def interfere() -> None:
         until(scoring.emulator.control.jobs)
-        time.sleep(0.5)
+        time.sleep(after)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1.5)
         if state == "running":
@@ -221,6 +237,35 @@ def test_a_cancellation_outlives_a_hiccup_of_azure(manual_scoring: Scoring):
     with supervised(supervisor):
         asyncio.run(trigger.on_kill())
     assert asked_to_end(manual_scoring)
+
+
+class Unreadable(Supervisor):
+    """Does not give the first connections it is asked for."""
+
+    failing = 2
+
+    def _GetConnection(self, msg):  # noqa: N802 (named after the message)
+        self.failing -= 1
+        if self.failing >= 0:
+            raise ConnectionError("the API server does not answer")
+        return super()._GetConnection(msg)
+
+
+def test_a_connection_that_cannot_be_read_decides_nothing(manual_scoring: Scoring):
+    """Airflow does not give the connection to the trigger for a while: the wait goes on."""
+    handle = start_job(manual_scoring)
+    manual_scoring.emulator.control.set_state(handle["job_name"], "Completed")
+    trigger = AzureMLBatchJobTrigger(
+        azure_ml_conn_id="azure_ml_default", job=handle, poll_interval=1, first_wait=0.1
+    )
+    trigger.task_instance = SimpleNamespace(
+        dag_id="a_dag", run_id="run", task_id="score", map_index=-1
+    )
+    supervisor = Unreadable(manual_scoring.connections, {})
+    with supervised(supervisor):
+        event = asyncio.run(first_event(trigger))
+    assert supervisor.failing < 0
+    assert event.payload["status"] == "ended"
 
 
 @pytest.mark.parametrize("on_timeout", ["cancel", "leave"])

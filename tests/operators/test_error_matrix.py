@@ -42,6 +42,7 @@ class Score(AzureMLInvokeBatchEndpointOperator):
 
     first_wait = 0.1
     settle_window = timedelta(seconds=1)
+    send_window = patience = timedelta(seconds=2)
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,17 @@ def test_a_job_that_does_not_exist_fails_at_once(scoring: Scoring, mode: str):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_first_refusal_of_a_job_with_a_handle_may_pass(slow_scoring: Scoring, mode: str):
+    """The handle says that the job was started: a 404 right after is a list behind its time."""
+    handle = start_job(slow_scoring)
+    control = slow_scoring.emulator.control
+    control.add_fault(path=handle["job_name"], method="GET", status=404, times=2)
+    done = run_to_end(sensor(handle, mode), connections=slow_scoring.connections)
+    assert control.faults() == []
+    assert done.state == "success", done.text
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_service_that_is_down_for_a_while_is_waited_out(slow_scoring: Scoring, mode: str):
     """Errors of a look never decide about the job."""
     handle = start_job(slow_scoring)

@@ -21,7 +21,8 @@ class Record(NamedTuple):
     ``own_place`` is False where the caller gave an output's URI, so that other jobs may write there too.
     ``spent`` is True once nothing can come of the attempt any more. ``deadline`` (ISO 8601) is when
     waiting for it ends; a try that resumes it inherits this. ``clear_number`` is the DAG run's, and
-    ``unseen`` are POSTs whose answers were lost and whose jobs no list showed.
+    ``unseen`` are POSTs whose answers were lost and whose jobs no list showed. ``seen_inputs`` is what
+    storage said of the inputs right before the attempt was opened, by name.
     """
 
     attempt: int
@@ -40,10 +41,12 @@ class Record(NamedTuple):
     clear_number: int = 0
     inputs: Mapping[str, Any] = MappingProxyType({})
     unseen: Sequence[dict[str, Any]] = ()
+    seen_inputs: Mapping[str, Any] = MappingProxyType({})
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the task state store."""
-        return {**self._asdict(), "inputs": dict(self.inputs), "unseen": list(self.unseen)}
+        plain = {"inputs": dict(self.inputs), "seen_inputs": dict(self.seen_inputs)}
+        return {**self._asdict(), **plain, "unseen": list(self.unseen)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Record:
@@ -63,7 +66,8 @@ class Record(NamedTuple):
 
     def posted(self) -> dict[str, Any]:
         """The part of the record by which a job of this POST is known again."""
-        kept = ("attempt", "invocation_id", "endpoint_name", "inputs", "outputs", "intended_at")
+        kept = {"attempt", "invocation_id", "endpoint_name", "inputs", "seen_inputs", "outputs"}
+        kept.add("intended_at")
         return {name: value for name, value in self.to_json().items() if name in kept}
 
     def before_its_last_post(self) -> Record | None:

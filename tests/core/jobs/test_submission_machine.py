@@ -193,7 +193,7 @@ class Submission(RuleBasedStateMachine):
             ),
             tags={},
             description="",
-            before_post=lambda *_: None,
+            before_post=lambda *_: {},
             limits=Limits(
                 deadline=deadline_of(self.began, self.limit),
                 post_time=post_time_of(self.limit, timedelta(seconds=70)),

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from faults.in_process.effects import Effect, Moment, Sending, of_message, of_request, point_of
 from faults.in_process.processes import KilledError, run_turn
 from faults.in_process.story import Died
+from faults.in_process.task_process import SEND_WINDOW
+from faults.in_process.world import TIMEOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,9 @@ class Doors:
         self._supervisor, self._on_look = supervisor, look
         self._kills, self._left = list(plan.kills), plan.kills[0].gap if plan.kills else 0
         self._die_after, self._turns = False, 0
+        under_way = SEND_WINDOW.total_seconds() + sum(TIMEOUTS.values())
+        self._on_its_way = under_way + plan.settle / 2
+        """Seconds a request is under way at most; what is left of the window is for the lists."""
 
     def turn(self, phase: str, turn: Work | Wait | KillHook) -> None:
         """Let a process run, until it ends or dies."""
@@ -96,7 +101,7 @@ class Doors:
         if name == "GET job":
             self._on_look(process, path.rpartition("/")[2])
         if name == "list jobs" and not self.plan.late:  # at the latest while the window is open
-            self.world.deliver(older_than=self.plan.settle / 2)
+            self.world.deliver(older_than=self._on_its_way)
         if moment is Moment.ON_ITS_WAY:
             self.world.post_later(sending)
             if self.plan.listed_late:  # that is late enough: both together outlast the window
@@ -112,7 +117,7 @@ class Doors:
 
     def _after_request(self, sending: Sending, reply: Callable[[Any], None]) -> None:
         if of_request(sending, self.world.url) == "list jobs" and not self.plan.late:
-            self.world.deliver()  # the worst time: right after somebody looked for it
+            self.world.deliver(older_than=self._on_its_way)  # right after somebody looked for it
         _die_if(self._die_after)
         reply(None)
 

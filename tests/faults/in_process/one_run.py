@@ -39,7 +39,7 @@ class OneRun:
     def __init__(self, world: World, plan: Plan, run_id: str = "") -> None:
         self.world, self.plan = world, plan
         self.story = Story(run_id or new_run_id(), input_uri=world.folder)
-        self.supervisor = Supervisor(world.scoring.connections, {})
+        self.supervisor = Supervisor(world.connections(), {})
         self.doors = Doors(world, plan, self.story, self.supervisor, self._look)
         self.try_number, self.max_tries, self.clear_number = 1, plan.retries, 0
         self._clears, self._failures = list(plan.clears), plan.failures

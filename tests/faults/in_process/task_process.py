@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
+# How long after its intent a POST may start; how long it then takes, the connection says.
+SEND_WINDOW = timedelta(seconds=1)
+
+
 @dataclass(frozen=True)
 class Work:
     """A worker's turn: the task from its start, or from ``next_method`` on."""
@@ -98,6 +102,7 @@ def _work(turn: Work, _door: Door, remote: Supervisor) -> str:
     operator = score(**turn.operator)
     operator.poll_interval = 0.05  # below what users may set: here nobody's quota is shared
     operator.settle_window = timedelta(seconds=turn.settle)
+    operator.send_window = SEND_WINDOW
     return run_task(operator, supervisor=remote, **turn.phase).text
 
 

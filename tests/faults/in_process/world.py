@@ -37,6 +37,8 @@ _KINDS: list[Any] = [
     {"kind": "slow", "delay": 0.3},
     {"kind": "stale_list", "stale": 0.5},
 ]
+# Seconds: a request takes no longer than both together, so no window has to be longer here.
+TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}
 # The answer that a killed process will never read is held back this long.
 _HELD_BACK = 3.0
 
@@ -53,6 +55,12 @@ class World:
         self.rows = {self.folder: 3, self.other_folder: 2}
         self._looks: Counter[str] = Counter()
         self._on_their_way: list[tuple[float, Sending]] = []
+
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow connections by id."""
+        connections = self.scoring.connections
+        ours = connections["azure_ml_default"]
+        return {**connections, "azure_ml_default": {**ours, "extra": {**ours["extra"], **TIMEOUTS}}}
 
     def jobs_of(self, run_id: str) -> list[dict[str, Any]]:
         """The truth about the jobs that write below this run's folder, oldest first."""

@@ -1,0 +1,86 @@
+"""A task of the invoke operator, as its submission sees it: who asks, for what, and until when."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_fabml.core.jobs.known import Limits
+from airflow_provider_fabml.core.jobs.record import Situation
+from airflow_provider_fabml.core.options import deadline_of, post_time_of
+from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
+from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
+from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
+from airflow_provider_fabml.operators.task_memory import identity_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+    from airflow_provider_fabml.clients.data_checks import DataChecks
+    from airflow_provider_fabml.clients.plan import Plan
+    from airflow_provider_fabml.core.scoring.invocation import Invocation
+    from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+
+log = logging.getLogger(__name__)
+
+
+def plan_of(
+    task: AzureMLInvokeBatchEndpointOperator,
+    context: Context,
+    invocation: Invocation,
+    checks: DataChecks | None,
+    request_time: timedelta,
+) -> Plan:
+    """What this try wants submitted; a request to Azure ML takes ``request_time`` at most."""
+    from airflow_provider_fabml.clients.plan import Plan
+
+    identity = identity_of(context)
+    for name in shared_outputs(invocation, identity.map_index):
+        log.warning(
+            "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
+            "output_root, or {map_index} in the URI.",
+            name,
+        )
+    return Plan(
+        invocation=invocation,
+        stated_kind=parse_kind(task.deployment_kind),
+        identity=identity,
+        situation=_situation(task, context, invocation),
+        tags=default_tags(identity),
+        description=default_description(identity),
+        before_post=checks.before_post if checks else _no_checks,
+        limits=_limits(task, context, request_time),
+    )
+
+
+def _situation(
+    task: AzureMLInvokeBatchEndpointOperator, context: Context, invocation: Invocation
+) -> Situation:
+    ti = context["ti"]
+    return Situation(
+        try_number=ti.try_number,
+        max_tries=ti.max_tries,
+        digest=digest(invocation),
+        retries=task.retries or 0,
+        clear_number=context["dag_run"].clear_number or 0,
+    )
+
+
+def _limits(
+    task: AzureMLInvokeBatchEndpointOperator, context: Context, request_time: timedelta
+) -> Limits:
+    return Limits(
+        deadline=deadline_of(context["ti"].start_date, task.execution_timeout),
+        post_time=post_time_of(task.execution_timeout, request_time),
+        settle_window=task.settle_window,
+        send_window=task.send_window,
+        patience=task.patience,
+        cancel_before=task.on_clear == "cancel",
+    )
+
+
+def _no_checks(_invocation: object, _outputs: object) -> dict[str, Any]:
+    """Without a storage connection nothing is looked at before the POST."""
+    return {}
