@@ -32,6 +32,7 @@ with DAG("score_arrived_day", schedule=Partitioned(assets=DUE), tags=["fabml"], 
     AzureMLInvokeBatchEndpointOperator(
         task_id="score",
         endpoint_name="heart-classifier",
+        storage_conn_id="onelake_default",
         inputs={"heart": UriFolder(f"{STORE}/{DAYS}/date={{{{ partition_key }}}}")},
         output_root=f"{STORE}/endpoints",
         deferrable=True,

@@ -57,7 +57,11 @@ class Router:
             self.container.upload_blob(
                 f"endpoints/dag/{key}/run/score/1-{self.wakes}/_manifest.json",
                 json.dumps(
-                    {"partition": key, "status": status, "input": {"digest": found["digest"]}}
+                    {
+                        "partition": key,
+                        "status": status,
+                        "inputs": {"heart": {"digest": found["digest"]}},
+                    }
                 ),
             )
 

@@ -5,8 +5,10 @@
     {
         "partition": "2026-01-31",
         "status": "completed",
-        "input": {"digest": "<of the readiness fold>"},
+        "inputs": {"heart": {"digest": "<of the readiness fold>"}},
     }
+
+The writer is ``core.jobs.manifest``.
 """
 
 from __future__ import annotations
@@ -14,20 +16,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.jobs.manifest import NAME
 from airflow_provider_fabml.core.scoring.run_identity import encode_segment
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-NAME = "_manifest.json"
 COMPLETED = "completed"
 
 
 class Manifest(NamedTuple):
-    """One scoring of one state of a partition's data, how it ended, and when that was written."""
+    """One scoring of one state of a partition's data, how it ended, and when that was written.
+
+    A job may have several inputs; `digests` has that of each folder among them.
+    """
 
     partition: str
-    digest: str
+    digests: frozenset[str]
     completed: bool
     at: datetime
 
@@ -41,12 +46,15 @@ def read_manifest(content: bytes, at: datetime) -> Manifest | None:
         found = json.loads(content)
     except ValueError:
         return None
-    source = found.get("input") if isinstance(found, dict) else None
-    digest = source.get("digest") if isinstance(source, dict) else None
-    partition = found.get("partition") if isinstance(found, dict) else None
-    if not isinstance(partition, str) or not isinstance(digest, str):
+    found = found if isinstance(found, dict) else {}
+    partition, inputs = found.get("partition"), found.get("inputs")
+    if not isinstance(partition, str) or not isinstance(inputs, dict):
         return None
-    return Manifest(partition, digest, str(found.get("status")).lower() == COMPLETED, at)
+    told = [value.get("digest") for value in inputs.values() if isinstance(value, dict)]
+    digests = frozenset(digest for digest in told if isinstance(digest, str))
+    if not digests:
+        return None
+    return Manifest(partition, digests, str(found.get("status")).lower() == COMPLETED, at)
 
 
 class OfPartitions:

@@ -51,7 +51,7 @@ def digest(version: int) -> str:
 
 def manifest(key: str, version: int, *, completed: bool = True, at: datetime = NOW) -> Manifest:
     """The end of a scoring."""
-    return Manifest(key, digest(version), completed, at)
+    return Manifest(key, frozenset({digest(version)}), completed, at)
 
 
 READY = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3).map(digest))
@@ -147,7 +147,7 @@ class Routing(RuleBasedStateMachine):
         key, found = run = data.draw(st.sampled_from(self.running))
         self.running.remove(run)
         if how != "lost":
-            self.manifests.append(Manifest(key, found, how == "completed", self.now))
+            self.manifests.append(Manifest(key, frozenset({found}), how == "completed", self.now))
             self.ended.add(run)
 
     @rule(dies=st.sampled_from(["", "before the ledger", "after the ledger"]))
@@ -239,7 +239,7 @@ def test_what_is_no_ledger_is_read_as_an_empty_one(value):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"partition": null}', '{"partition": "a"}',
-                                  '{"partition": "a", "input": "x"}', "\udcff"])  # fmt: skip
+                                  '{"partition": "a", "inputs": "x"}', "\udcff"])  # fmt: skip
 def test_what_is_no_manifest_of_a_partition_says_nothing(text):
     """Half a file, another file, or the manifest of a run without a partition."""
     assert read_manifest(text.encode(errors="surrogateescape"), NOW) is None
@@ -250,8 +250,15 @@ def test_what_is_no_manifest_of_a_partition_says_nothing(text):
 )
 def test_a_manifest_says_which_data_was_scored_and_how_it_ended(status, completed):
     """Partition, digest of the input and status are read; the rest is of no concern here."""
-    content = {"partition": "a", "status": status, "input": {"digest": "d", "uri": "x"}, "job": "j"}
-    assert read_manifest(json.dumps(content).encode(), NOW) == Manifest("a", "d", completed, NOW)
+    content = {
+        "partition": "a",
+        "status": status,
+        "inputs": {"a": {"digest": "d", "uri": "x"}, "n": {"value": 3}},
+        "job": "j",
+    }
+    assert read_manifest(json.dumps(content).encode(), NOW) == Manifest(
+        "a", frozenset({"d"}), completed, NOW
+    )
 
 
 def test_manifests_of_a_partition_lie_in_its_folder():
