@@ -20,6 +20,7 @@ from airflow_provider_fabml.core.storage.landing import (
 )
 from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.rules import Rules
+from airflow_provider_fabml.core.storage.waited_for import Plan
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
 
 # How long an event may wait for the verdict before it to be shown.
 SHOWN_WITHIN = 60.0
-
-
-class Plan(NamedTuple):
-    """Where to look, and for what."""
-
-    location: Location
-    rules: Rules
 
 
 class _Look(NamedTuple):

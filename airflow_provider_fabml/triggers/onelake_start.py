@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.storage.readiness_rules import RULE_NAMES
-from airflow_provider_fabml.core.storage.waited_for import waited_for
-from airflow_provider_fabml.triggers.onelake import OneLakeShortcutTrigger, Plan
+from airflow_provider_fabml.core.storage.waited_for import Plan, waited_for
+from airflow_provider_fabml.triggers.onelake import OneLakeShortcutTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
