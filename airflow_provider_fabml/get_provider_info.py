@@ -44,6 +44,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             _modules(_AZURE_ML, f"{package}.triggers.azure_ml"),
             _modules(_ONELAKE, f"{package}.triggers.onelake"),
+            _modules(_ONELAKE, f"{package}.triggers.onelake_start"),
             _modules(_ONELAKE, f"{package}.triggers.arrival"),
         ],
         "connection-types": [azure_ml_connection_form(), onelake_connection_form()],

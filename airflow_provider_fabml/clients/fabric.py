@@ -36,17 +36,22 @@ class FabricClient:
     is not told to another.
 
     :param now: a clock in seconds that never goes back.
+    :param known: what to remember with, if not with all others of this process.
     """
 
     def __init__(
-        self, settings: StorageSettings, *, now: Callable[[], float] = time.monotonic
+        self,
+        settings: StorageSettings,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        known: Remembered[Any, Any] = _known,
     ) -> None:
         if settings.fabric_api is None or settings.credential is None:
             raise PermanentError(
                 "the connection does not ask Fabric",
                 remedy="write shortcuts = fabric and an identity into the connection",
             )
-        self._api, self._now = settings.fabric_api, now
+        self._api, self._now, self._known = settings.fabric_api, now, known
         self._who = (settings.fabric_api, settings.credential)
         proxies = dict(settings.proxies)
         wire = Wire(ca_bundle=settings.ca_bundle, proxies=proxies)
@@ -92,12 +97,12 @@ class FabricClient:
         """What was said lately, else what is said now; an error is not remembered."""
         whole = (self._who, key)
         with _lock:
-            kept = _known.get(whole, self._now())
+            kept = self._known.get(whole, self._now())
         if kept is not None:
             return kept[0]
         said = ask()
         with _lock:
-            _known.put(whole, (said,), self._now())
+            self._known.put(whole, (said,), self._now())
         return said
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from airflow_provider_fabml.core.storage.readiness_rules import (
     parse_rules,
     rules_are_final,
 )
+from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.core.storage.waited_for import (
     WaitedFor,
     check_start_from_trigger,
@@ -93,7 +94,8 @@ class OneLakeShortcutSensor(UniformSensor):
     )
     ui_color = "#d7ecf5"
     _when: datetime | None = None
-    _planned: tuple[Location, WaitedFor]
+    _location: Location | None = None
+    _rules = Rules()
 
     def __init__(
         self,
@@ -145,7 +147,7 @@ class OneLakeShortcutSensor(UniformSensor):
             fields["quiet_for"] = self.quiet_for.total_seconds()
         self.start_from_trigger = True
         self.start_trigger_args = StartTriggerArgs(
-            trigger_cls="airflow_provider_fabml.triggers.onelake.OneLakeShortcutStartTrigger",
+            trigger_cls="airflow_provider_fabml.triggers.onelake_start.OneLakeShortcutStartTrigger",
             trigger_kwargs={
                 **fields,
                 "allow_empty_files": self.allow_empty_files,
@@ -171,27 +173,19 @@ class OneLakeShortcutSensor(UniformSensor):
         self._when = date_of(context)
         with airflow_errors(), self.connected_client() as client:
             wanted = waited_for(self.path, self._rule_values(), context)
-            location = OneLakeStorageHook(self.onelake_conn_id).resolve(wanted.path)
-            self._planned = (location, wanted)
-            before = self._reason
-            found = self._look(client, location, wanted)
+            self._rules, before = wanted.rules, self._reason
+            found = self._look(client, wanted)
             if not same_reason(self._reason, before):
                 self._show(context)
             return PokeReturnValue(is_done=found is not None, xcom_value=found)
 
-    def _look(
-        self, client: StorageClient, location: Location, wanted: WaitedFor
-    ) -> dict[str, Any] | None:
+    def _look(self, client: StorageClient, wanted: WaitedFor) -> dict[str, Any] | None:
         """Give what landed, or None and note why not."""
         try:
+            location = self._resolved(wanted.path)
             verdict = client.probe(location, wanted.rules)
-        except TransientError as error:
-            self.note(str(error))
-            return None
-        except PermanentError as error:
-            if not may_be_waited_out(error, asked=self.wait_for_access):
-                raise
-            self.note(str(error))
+        except (TransientError, PermanentError) as error:
+            self._wait_out(error)
             return None
         if not verdict.ready:
             self.note(verdict.reason)
@@ -199,6 +193,24 @@ class OneLakeShortcutSensor(UniformSensor):
         self._reason = f"ready: {verdict.reason}"
         self.log.info("Ready: %s has %s", location.url, verdict.reason)
         return landing(location, verdict)
+
+    def _resolved(self, path: str) -> Location:
+        """Resolve the path once a process: Fabric may be asked for it."""
+        if self._location is None:
+            self._location = OneLakeStorageHook(self.onelake_conn_id).resolve(path)
+        return self._location
+
+    def _wait_out(self, error: TransientError | PermanentError) -> None:
+        """Note an error that may pass, and raise any other.
+
+        A place that is not resolved yet cannot be handed to the triggerer: the task's retries ask again.
+        """
+        passes = isinstance(error, TransientError) or may_be_waited_out(
+            error, asked=self.wait_for_access
+        )
+        if not passes or (self.deferrable and self._location is None):
+            raise error
+        self.note(str(error))
 
     def _show(self, context: Context) -> None:
         """Put the verdict where the UI shows it: into an XCom, in every mode."""
@@ -212,12 +224,12 @@ class OneLakeShortcutSensor(UniformSensor):
 
     def defer_until(self, deadline: datetime) -> NoReturn:
         """Wait in the triggerer; the framework's timeout lies behind the trigger's deadline."""
-        location, wanted = self._planned
+        location = self._resolved("")  # the first look has resolved it
         self.defer(
             trigger=OneLakeShortcutTrigger(
                 onelake_conn_id=self.onelake_conn_id,
                 location=location.to_json(),
-                rules=wanted.rules.to_json(),
+                rules=self._rules.to_json(),
                 deadline=deadline.isoformat(),
                 poke_interval=self.poke_interval,
                 jitter=random.random(),  # noqa: S311 (spreads load, keeps no secret)

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.arrivals.cursor import (
+    AT_ONCE,
     NOTHING,
     Cursor,
     Step,
@@ -31,6 +32,8 @@ _NAMED = 3
 class Member:
     """Tells what is news in each round, and stores a cursor once Airflow has stored the events.
 
+    `behind` says that it has more to tell than the last round let it.
+
     :param watch: what is looked for.
     :param memory: beside the assets that the events go to.
     :param poll_interval: seconds between two looks; the shortest of a tree's members holds.
@@ -41,6 +44,7 @@ class Member:
         self, watch: Watch, memory: AssetMemory, *, poll_interval: float, start: str
     ) -> None:
         self.watch, self.poll_interval = watch, poll_interval
+        self.behind = False
         self._memory, self._start = memory, start
         self._told: Cursor | None = None
         self._stored: Cursor | None = None
@@ -64,23 +68,31 @@ class Member:
         return True
 
     def news(self, found: Round) -> Iterator[dict[str, Any]]:
-        """Give the events of a round; it counts as told once all of them were taken."""
+        """Give the events of a round; it counts as told once all of them were taken.
+
+        While those of an earlier round are on their way, nothing is told: `behind` asks for a look.
+        """
         partitions = found.survey.found.get(self.watch)
         if partitions is None:
             return
         self._explain(partitions)
+        if self._staged:
+            self.behind = True
+            return
         life = self._lives
         ready = found.survey.ready(self.watch)
         told = self._told or self._stored or self._first
-        seen = step(told or NOTHING, ready, self.watch.template.order)
-        if told is not None or self._start != NOW:
-            yield from _events(found, seen)
-        else:
+        silent = told is None and self._start == NOW
+        at_once = len(ready) if silent else AT_ONCE
+        seen = step(told or NOTHING, ready, self.watch.template.order, at_once=at_once)
+        if silent:
             self._first = seen.cursor
+        else:
+            yield from _events(found, seen)
         # Rolled back while Airflow took the events: what they were news to is no longer told.
         if life != self._lives:
             return
-        self._told = seen.cursor
+        self._told, self.behind = seen.cursor, seen.more > 0
         if self._told != self._stored:
             self._staged[found.number] = self._told
 

@@ -58,7 +58,7 @@ class Tree:
     def __init__(self, key: TreeKey) -> None:
         self.key = key
         self.members: set[Member] = set()
-        self._joined = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._client: AsyncStorageClient | None = None
         self._root: Location | None = None
         self._number = self._failures = 0
@@ -67,7 +67,7 @@ class Tree:
     def join(self, member: Member) -> None:
         """Take a member in; it is looked for soon, not an interval later."""
         self.members.add(member)
-        self._joined.set()
+        self._wanted.set()
 
     def leave(self, member: Member) -> None:
         """Let a member go."""
@@ -75,11 +75,11 @@ class Tree:
 
     async def rounds(self) -> AsyncIterator[Round]:
         """Give one round after the other."""
-        self._joined = asyncio.Event()
+        self._wanted = asyncio.Event()
         await asyncio.sleep(GATHER)
         try:
             while True:
-                self._joined.clear()
+                self._wanted.clear()
                 found, retry_after = await self._look()
                 if found is not None:
                     # Never the same twice: a stream that begins anew settles no older one's rounds.
@@ -113,7 +113,7 @@ class Tree:
         if self._client is None or self._root is None:
             hook = OneLakeStorageHook(self.key.onelake_conn_id)
             client = await hook.aget_client()
-            self._root = hook.resolve(self.key.path)
+            self._root = await hook.aresolve(self.key.path)
             self._client = await client.__aenter__()
         return self._client, self._root
 
@@ -128,7 +128,7 @@ class Tree:
         self._complaint = complaint
 
     async def _rest(self, retry_after: float | None) -> None:
-        """Sleep until the next look, or until somebody joined; a failure is slept out."""
+        """Sleep until the next look, or until somebody wants one; a failure is slept out."""
         interval = min((member.poll_interval for member in self.members), default=IDLE)
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
         seconds = pause(interval, failures=self._failures, jitter=jitter, retry_after=retry_after)
@@ -137,7 +137,7 @@ class Tree:
             return
         try:
             async with asyncio.timeout(seconds):
-                await self._joined.wait()
+                await self._wanted.wait()
                 await asyncio.sleep(GATHER)
         except TimeoutError:
             return
@@ -153,6 +153,8 @@ class Tree:
                 await member.store(number)
             else:
                 member.roll_back()
+        if any(member.behind for member in self.members):
+            self._wanted.set()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -19,23 +19,17 @@ from airflow_provider_fabml.core.storage.landing import (
     verdict_text,
 )
 from airflow_provider_fabml.core.storage.location import Location
-from airflow_provider_fabml.core.storage.readiness_rules import RULE_NAMES
 from airflow_provider_fabml.core.storage.rules import Rules
-from airflow_provider_fabml.core.storage.waited_for import waited_for
+from airflow_provider_fabml.core.storage.waited_for import Plan
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 
-
-class Plan(NamedTuple):
-    """Where to look, for what, and until when (UTC)."""
-
-    location: Location
-    rules: Rules
-    deadline: datetime
+# How long an event may wait for the verdict before it to be shown.
+SHOWN_WITHIN = 60.0
 
 
 class _Look(NamedTuple):
@@ -62,6 +56,9 @@ class OneLakeShortcutTrigger(BaseTrigger):
         short); the worker looked just before.
     :param wait_for_access: wait where the container is missing or access is refused.
     """
+
+    _plan: Plan | None = None
+    _showing: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -105,40 +102,44 @@ class OneLakeShortcutTrigger(BaseTrigger):
         """Yield one event."""
         hook = OneLakeStorageHook(self.onelake_conn_id)
         try:
-            plan = await self.plan(hook)
             async with await hook.aget_client() as client:
-                event = await self._wait(client, plan)
+                event = await self._wait(hook, client)
         except (PermanentError, UsageError) as error:
             event = {"status": "error", "message": str(error)}
+        await self._shown()
         yield TriggerEvent(event)
 
     async def plan(self, hook: OneLakeStorageHook) -> Plan:
         """What this trigger waits for."""
-        deadline = datetime.fromisoformat(self.deadline)
-        return Plan(Location.from_json(self.location), Rules.from_json(self.rules), deadline)
+        return Plan(Location.from_json(self.location), Rules.from_json(self.rules))
 
-    async def _wait(self, client: AsyncStorageClient, plan: Plan) -> dict[str, Any]:
+    def ends(self) -> datetime:
+        """When it looks for the last time (UTC)."""
+        return datetime.fromisoformat(self.deadline)
+
+    async def _wait(self, hook: OneLakeStorageHook, client: AsyncStorageClient) -> dict[str, Any]:
         await asyncio.sleep(self.first_wait)
-        reason: str | None = None
+        deadline, reason = self.ends(), None
         while True:
-            left = _seconds_until(plan.deadline)
-            look = await self._look(client, plan)
+            left = _seconds_until(deadline)
+            look = await self._look(hook, client)
             if look.event is not None:
                 return look.event
             if not same_reason(look.reason, reason):
                 self.log.info("Not ready: %s", look.reason)
-                await self._show(look.reason)
+                self._showing = asyncio.create_task(self._show(look.reason, self._showing))
             reason = look.reason
             if left <= 0:
                 return {"status": "timeout", "message": reason}
-            left = _seconds_until(plan.deadline)
+            left = _seconds_until(deadline)
             wait = look.retry_after
             await asyncio.sleep(
                 pause(self.poke_interval, jitter=self.jitter, left=left, retry_after=wait)
             )
 
-    async def _look(self, client: AsyncStorageClient, plan: Plan) -> _Look:
+    async def _look(self, hook: OneLakeStorageHook, client: AsyncStorageClient) -> _Look:
         try:
+            self._plan = plan = self._plan or await self.plan(hook)
             verdict = await client.probe(plan.location, plan.rules)
         except TransientError as error:
             return _Look(None, str(error), error.retry_after)
@@ -151,92 +152,24 @@ class OneLakeShortcutTrigger(BaseTrigger):
             return _Look({"status": "ready", "landing": found}, verdict.reason)
         return _Look(None, verdict.reason)
 
-    async def _show(self, reason: str) -> None:
-        """Put the verdict where the UI shows it while the task is deferred: into an XCom."""
+    async def _show(self, reason: str, before: asyncio.Task[None] | None) -> None:
+        """Put the verdict where the UI shows it while the task is deferred: into an XCom.
+
+        Airflow's first answer in a triggerer takes up to half a minute, so that no look waits for it.
+        """
         if self.task_instance is None:
             return
         try:
+            if before is not None:
+                await before
             await asyncio.to_thread(_push, self.task_instance, reason)
         except Exception as error:  # noqa: BLE001 - what is only shown must not end a wait
             self.log.debug("The verdict could not be shown: %s", type(error).__name__)
 
-
-class OneLakeShortcutStartTrigger(OneLakeShortcutTrigger):
-    """The same for a task that no worker has begun (``start_from_trigger``).
-
-    Airflow renders its templates in the triggerer; path, rules and dates are read here.
-
-    :param onelake_conn_id: connection of type ``onelake`` or ``wasb``.
-    :param path: where to look, as the sensor takes it; rendered by Airflow.
-    :param timeout: seconds until the last look, from the start of the task's try.
-    :param grace: seconds by which Airflow's own timeout lies behind that.
-    :param poke_interval: seconds between two looks.
-    :param jitter: in [0, 1), spreads many triggers over a tenth of the interval.
-    :param wait_for_access: wait where the container is missing or access is refused.
-
-    All other keywords are the rules, as the sensor takes them.
-    """
-
-    timeout_after: datetime | None = None  # set by the triggerer: Airflow's own timeout
-
-    def __init__(
-        self,
-        *,
-        onelake_conn_id: str,
-        path: str,
-        timeout: float,
-        grace: float = 0.0,
-        poke_interval: float = 60.0,
-        jitter: float = 0.5,
-        wait_for_access: bool = False,
-        **rule_values: Any,
-    ) -> None:
-        super().__init__(
-            onelake_conn_id=onelake_conn_id,
-            poke_interval=poke_interval,
-            jitter=jitter,
-            # No worker has looked, and no event of an executor can cross a short deferral (D5).
-            first_wait=0.0,
-            wait_for_access=wait_for_access,
-        )
-        self.path = path
-        self.timeout = timeout
-        self.grace = grace
-        self._names = tuple(name for name in RULE_NAMES if name in rule_values)
-        # One attribute a rule: Airflow renders a trigger's attributes by the sensor's field names.
-        self.__dict__.update({name: rule_values[name] for name in self._names})
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and keywords, all plain JSON and without secrets."""
-        return (
-            "airflow_provider_fabml.triggers.onelake.OneLakeShortcutStartTrigger",
-            {
-                "onelake_conn_id": self.onelake_conn_id,
-                "path": self.path,
-                "timeout": self.timeout,
-                "grace": self.grace,
-                "poke_interval": self.poke_interval,
-                "jitter": self.jitter,
-                "wait_for_access": self.wait_for_access,
-                **{name: getattr(self, name) for name in self._names},
-            },
-        )
-
-    async def plan(self, hook: OneLakeStorageHook) -> Plan:
-        """What was rendered, resolved with the connection."""
-        context: Mapping[str, Any] = getattr(self.task_instance, "get_template_context", dict)()
-        values = {name: getattr(self, name) for name in self._names}
-        path, rules = waited_for(self.path, values, context)
-        await hook.aget_settings()
-        return Plan(hook.resolve(path), rules, self._deadline())
-
-    def _deadline(self) -> datetime:
-        """Airflow's own timeout is an instant in its database, so this survives restarts."""
-        if self.timeout_after is None:
-            return datetime.now(UTC) + timedelta(seconds=self.timeout)
-        instant = self.timeout_after
-        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-        return instant - timedelta(seconds=self.grace)
+    async def _shown(self) -> None:
+        """Let what is being shown be there before the worker shows the end."""
+        if self._showing is not None:
+            await asyncio.wait([self._showing], timeout=SHOWN_WITHIN)
 
 
 def _seconds_until(deadline: datetime) -> float:

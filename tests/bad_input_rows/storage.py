@@ -16,6 +16,7 @@ from airflow_provider_fabml.core.storage.uri import parse_uri
 ACCOUNT = "https://acct.blob.core.windows.net"
 DATASTORE = {"account": "acct", "container": "lake", "datastore": "ds"}
 SHORTCUT = {"account": "acct", "container": "lake", "shortcut": "Files/data"}
+GUID = "aaaaaaaa-0000-4000-8000-000000000001"
 PRINCIPAL = {"auth": "service_principal", "tenant_id": "t", "client_id": "c"}
 
 
@@ -85,6 +86,13 @@ ROWS = [
     _uri("abfss://My_Lake@acct.dfs.core.windows.net/x", "uri-container-name", "a bad container"),
     _place("azureml:heart:1", "location-asset", "an asset to be watched"),
     _place("Files/data/x", "shortcut-unmapped", "an unknown shortcut", DATASTORE),
+    _place("Raw.Lakehouse/Files/x", "lakehouse-workspace-missing", "a lakehouse of no workspace"),
+    _place("Sales/Raw/Files/x", "lakehouse-type-missing", "a lakehouse's name without its type"),
+    _place(
+        f"https://onelake.dfs.fabric.microsoft.com/Sales/{GUID}/Files/x",
+        "lakehouse-mixed",
+        "a name and a GUID",
+    ),
     _place(
         "azureml://datastores/no/paths/x", "datastore-unmapped", "an unknown datastore", DATASTORE
     ),
@@ -99,6 +107,7 @@ ROWS = [
     _mapping([{**SHORTCUT, "path": "x"}], "mapping-key", "an unknown key in a row"),
     _mapping([{**SHORTCUT, "prefix": 5}], "mapping-value", "a number in a row"),
     _mapping([{**SHORTCUT, "account": ""}], "mapping-place", "a row without account"),
+    _mapping([{**SHORTCUT, "shortcut": "50%"}], "mapping-shortcut-name", "a name Fabric has not"),
     _mapping([{**DATASTORE, "datastore": ""}], "mapping-names-nothing", "a row nobody can use"),
     _mapping([SHORTCUT, {**SHORTCUT, "prefix": "b"}], "mapping-shortcut-twice", "a shortcut twice"),
     _mapping(
@@ -176,6 +185,23 @@ ROWS = [
         "a key for OneLake",
         host="https://onelake.blob.fabric.microsoft.com",
         password="a2V5",
+    ),
+    _connection(
+        "lakehouse-shape", "a lakehouse without workspace", extra={"lakehouse": "Raw.Lakehouse"}
+    ),
+    _connection("fabric-shortcuts", "an unknown oracle", extra={"shortcuts": "onelake"}),
+    _connection("fabric-api-unused", "an API not asked", extra={"fabric_api": "https://f.test"}),
+    _connection(
+        "fabric-identity",
+        "a key for Fabric",
+        host=ACCOUNT,
+        password="a2V5",
+        extra={"shortcuts": "fabric"},
+    ),
+    _connection(
+        "fabric-api-url",
+        "a token over http",
+        extra={"shortcuts": "fabric", "fabric_api": "http://127.0.0.1:9"},
     ),
     _destination(
         "storage-other-account",

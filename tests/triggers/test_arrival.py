@@ -197,6 +197,21 @@ def test_who_joins_late_need_not_wait_for_the_next_look(container, connections, 
     assert triggerer.keys("first") == ["2026-01-01"]
 
 
+def test_a_backlog_does_not_wait_for_the_next_look(container, connections, watch, monkeypatch):
+    """What is too much for one look is told in the next ones, which follow at once."""
+    monkeypatch.setattr("airflow_provider_fabml.triggers.arrival_member.AT_ONCE", 2)
+    for day in range(1, 6):
+        land(container, day)
+    triggerer = Triggerer(connections)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch(poll_interval=3600)}):
+            await until(lambda: len(triggerer.keys("landing")) == 5)
+
+    asyncio.run(story())
+    assert triggerer.keys("landing") == [f"2026-01-0{day}" for day in range(1, 6)]
+
+
 def test_two_assets_with_equal_triggers_are_told_alike(container, connections, watch):
     """Airflow gives both one trigger; each has the cursor, and a third asset is told from the start."""
     land(container, 1)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # 1,000 dates with a digest of 64 bits are some 32 kB; Airflow wants a value below 64 kB.
 REMEMBERED = 1000
+# Airflow fails a watcher whose events of one look are not in its database within five minutes.
+AT_ONCE = 100
 SHORT = 16
 _TAIL_BITS = 128
 
@@ -52,11 +54,15 @@ class Tail(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one look has to tell, in the order of keys, and the cursor once it was told."""
+    """What one look has to tell, in the order of keys, and the cursor once it was told.
+
+    `more` partitions are news too, and are told in the next look.
+    """
 
     arrivals: tuple[Partition, ...]
     tail: Tail | None
     cursor: Cursor
+    more: int = 0
 
 
 def read_cursor(value: object) -> Cursor | None:
@@ -85,39 +91,51 @@ def agreed(cursors: Sequence[Cursor | None], order: Order) -> Cursor | None:
 
 
 def step(
-    cursor: Cursor, ready: Mapping[str, Partition], order: Order, limit: int = REMEMBERED
+    cursor: Cursor,
+    ready: Mapping[str, Partition],
+    order: Order,
+    *,
+    limit: int = REMEMBERED,
+    at_once: int = AT_ONCE,
 ) -> Step:
     """Compare a look with what was told.
 
     :param ready: the complete partitions of the tree, by key; the others are not told.
     :param order: the order of keys (`PartitionTemplate.order`).
     :param limit: how many partitions are remembered one by one.
+    :param at_once: how many are told in one look, the smallest keys first.
     """
     single = [key for key in ready if not _is_below(key, cursor.floor, order)]
-    new = {key for key in single if cursor.told.get(key) != _short(ready[key])}
-    arrivals = tuple(ready[key] for key in sorted(new, key=order))
+    new = sorted((k for k in single if cursor.told.get(k) != _short(ready[k])), key=order)
+    now, later = new[:at_once], new[at_once:]
     tail = _tail(ready, cursor.floor, order)
-    told = {**cursor.told, **{key: _short(ready[key]) for key in new}}
+    told = {**cursor.told, **{key: _short(ready[key]) for key in now}}
     return Step(
-        arrivals,
+        tuple(ready[key] for key in now),
         tail if tail is not None and tail.digest != cursor.tail else None,
-        _bounded(told, cursor.floor, ready, order, limit),
+        _bounded(cursor._replace(told=told), ready, order, limit, untold=later[:1]),
+        len(later),
     )
 
 
 def _bounded(
-    told: dict[str, str],
-    floor: str | None,
+    cursor: Cursor,
     ready: Mapping[str, Partition],
     order: Order,
     limit: int,
+    untold: Sequence[str],
 ) -> Cursor:
-    """Forget the smallest keys. All that is ready has just been told, so the tail is what it is."""
-    keys = sorted(told, key=order)
-    forgotten = keys[: max(len(keys) - limit, 0)]
-    if forgotten:
-        floor = max([forgotten[-1], *([floor] if floor is not None else [])], key=order)
-    kept = {key: told[key] for key in keys if not _is_below(key, floor, order)}
+    """Forget the smallest keys, up to what is still untold: all in the tail has just been told."""
+    keys = sorted(cursor.told, key=order)
+    forgotten = [
+        key
+        for key in keys[: max(len(keys) - limit, 0)]
+        if all(order(key) < order(other) for other in untold)
+    ]
+    floor = max(
+        [*forgotten[-1:], *([cursor.floor] if cursor.floor else [])], key=order, default=None
+    )
+    kept = {key: cursor.told[key] for key in keys if not _is_below(key, floor, order)}
     tail = _tail(ready, floor, order)
     return Cursor(kept, floor, tail.digest if tail else "")
 

@@ -122,14 +122,16 @@ _ANY = Lakehouse("any", "any.Lakehouse")
 def check_path_shape(text: object, *, field: str) -> None:
     """Refuse what no connection could mend; what still waits to be rendered passes.
 
-    :raises UsageError: rules of `parse_uri`.
+    :raises UsageError: rules of `parse_uri`, and ``lakehouse-*``.
     """
     if not isinstance(text, str) or has_jinja(text):
         return
     if is_item_text(text):
         parse_item_path(text, _ANY, field=field)
-    else:
-        parse_uri(text, field=field)
+        return
+    uri = parse_uri(text, field=field)
+    if isinstance(uri, StorageUrl) and uri.is_onelake:
+        item_path_at(uri.container, uri.path, field=field)
 
 
 def _from_item_text(

@@ -109,6 +109,14 @@ def _checked(given: dict[str, str], field: str) -> MappingRow:
             reason="a row names neither a shortcut nor a datastore, so nothing can use it",
             remedy="add shortcut, datastore or both.",
         )
+    if set("%+") & set(shortcut):
+        raise UsageError(
+            rule="mapping-shortcut-name",
+            field=f"{field}.shortcut",
+            value=shortcut,
+            reason="Fabric has no shortcut with a % or + in its name or path",
+            remedy="copy the shortcut's path as the lakehouse shows it.",
+        )
     endpoint = blob_endpoint(given["endpoint"], field=f"{field}.endpoint")
     return MappingRow(
         _rooted(shortcut) or None,

@@ -12,6 +12,7 @@ from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.watched_path import check_watched_path
 
 if TYPE_CHECKING:
+    from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.rules import Rules
 
 
@@ -19,6 +20,13 @@ class WaitedFor(NamedTuple):
     """A path in any spelling, and what must hold there."""
 
     path: str
+    rules: Rules
+
+
+class Plan(NamedTuple):
+    """Where to look, and for what."""
+
+    location: Location
     rules: Rules
 
 

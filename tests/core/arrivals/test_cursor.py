@@ -33,10 +33,10 @@ def partition(key: str, version: int) -> Partition:
     return Partition(key, folder, verdict(seen, Rules(), NOW))
 
 
-def look(cursor: Cursor, tree: dict[str, int], limit: int = REMEMBERED):
+def look(cursor: Cursor, tree: dict[str, int], limit: int = REMEMBERED, at_once: int = 9999):
     """One look at a tree of complete partitions."""
     ready = {key: partition(key, version) for key, version in tree.items()}
-    return step(cursor, ready, TEMPLATE.order, limit)
+    return step(cursor, ready, TEMPLATE.order, limit=limit, at_once=at_once)
 
 
 class Watching(RuleBasedStateMachine):
@@ -50,10 +50,10 @@ class Watching(RuleBasedStateMachine):
         self.version = 0
         self.cursor = NOTHING
 
-    @initialize(limit=st.integers(1, 6))
-    def begin(self, limit: int) -> None:
-        """So few are remembered that the tail is often met."""
-        self.limit = limit
+    @initialize(limit=st.integers(1, 6), at_once=st.integers(1, 4))
+    def begin(self, limit: int, at_once: int) -> None:
+        """So few are remembered, and told at once, that the tail and a backlog are often met."""
+        self.limit, self.at_once = limit, at_once
 
     @rule(key=KEYS)
     def lands_or_changes(self, key: str) -> None:
@@ -76,22 +76,23 @@ class Watching(RuleBasedStateMachine):
     def looked_at(self, committed: bool) -> None:
         """Whatever is owed is told, and nothing else; what was not committed is told again."""
         before = self.cursor
-        seen = look(before, self.tree, self.limit)
+        seen = look(before, self.tree, self.limit, self.at_once)
         told = {one.key for one in seen.arrivals}
         assert told <= self.owed, "old data was told again"
         assert seen.tail is None or self.changed, "the tail was told again"
-        for key in self.owed - told:
-            assert key <= (before.floor or ""), f"{key} is lost"
-            assert seen.tail is not None, f"{key} is lost in the tail"
+        below = {key for key in self.owed - told if key <= (before.floor or "")}
+        assert not below or seen.tail is not None, f"{below} are lost in the tail"
+        assert len(self.owed - told - below) == seen.more, "some are lost"
+        assert len(told) <= self.at_once
         assert len(seen.cursor.told) <= self.limit
         if committed:
             self.cursor = read_cursor(json.loads(json.dumps(seen.cursor.to_json())))
             assert self.cursor == seen.cursor
-            self.owed, self.changed = set(), False
-            again = look(self.cursor, self.tree, self.limit)
-            assert again.arrivals == ()
-            assert again.tail is None
-            assert again.cursor == self.cursor
+            self.owed, self.changed = self.owed - told - below, False
+            assert all(key > (self.cursor.floor or "") for key in self.owed), "the backlog is lost"
+        if committed and not seen.more:
+            again = look(self.cursor, self.tree, self.limit, self.at_once)
+            assert (again.arrivals, again.tail, again.cursor) == ((), None, self.cursor)
 
 
 TestWatching = Watching.TestCase
