@@ -28,8 +28,8 @@ from airflow_provider_fabml.core.jobs import steps, submission
 from airflow_provider_fabml.core.jobs.job import JobHandle, JobView, is_terminal
 from airflow_provider_fabml.core.jobs.known import Known
 from airflow_provider_fabml.core.jobs.look_up import INVOCATION_TAG
-from airflow_provider_fabml.core.jobs.record import Record
-from airflow_provider_fabml.core.jobs.submission_errors import job_gone, taken_over
+from airflow_provider_fabml.core.jobs.record import Record, mark_of
+from airflow_provider_fabml.core.jobs.submission_errors import taken_over
 from airflow_provider_fabml.core.scoring.invocation import (
     place_outputs,
     request_body,
@@ -102,19 +102,15 @@ class Submitter:
                 return self._resume(step)
             try:
                 known = self._doing[type(step)](step, known)
-            except TransientError as error:
+            except (TransientError, PermanentError) as error:
                 if not isinstance(step, _QUESTIONS):
                     raise
+                log.info("%s", error)
                 known = known.troubled(error, self._now())
 
     def _ask(self, step: steps.Ask, known: Known) -> Known:
         handle = step.record.handle
-        try:
-            view = self._client.get_job(handle.job_name)
-        except PermanentError as error:
-            if error.status != 404:
-                raise
-            raise job_gone(error.what, handle) from error
+        view = self._client.get_job(handle.job_name)
         log.info("Job %s of attempt %s is %s", handle.job_name, step.record.attempt, view.status)
         self._observed = (view.properties,)
         return known.asked(view.status)
@@ -125,6 +121,8 @@ class Submitter:
 
     def _adopt(self, step: steps.Adopt, known: Known) -> Known:
         log.info("Found job %s; no second one is started", step.job_name)
+        if step.others:
+            log.error("Jobs %s carry the same marks: look at them", ", ".join(step.others))
         return self._remember(step.record, self._client.get_job(step.job_name), known)
 
     def _wait(self, step: steps.Wait, known: Known) -> Known:
@@ -134,8 +132,9 @@ class Submitter:
         return known.waited()
 
     def _leave_behind(self, step: steps.LeaveBehind, known: Known) -> Known:
-        log.warning("Attempt %s is left as it is: it %s", step.record.attempt, step.why)
-        return known.settle(*step.jobs)
+        level = logging.ERROR if known.limits.cancel_before else logging.WARNING
+        log.log(level, "Attempt %s is left as it is: it %s", step.record.attempt, step.why)
+        return known.settle(*step.jobs) if step.jobs else known.looked(())
 
     def _fail(self, step: steps.Fail, known: Known) -> Known:
         raise self._give_up(step.error, known)
@@ -156,6 +155,7 @@ class Submitter:
         self._ready = target, self._client.with_asset_ids(body)
         record = Record(
             attempt=step.attempt,
+            try_number=plan.situation.try_number,
             invocation_id=invocation_id,
             max_tries=plan.situation.max_tries,
             clear_number=plan.situation.clear_number,
@@ -210,7 +210,7 @@ class Submitter:
 
     def _is_taken_over(self) -> bool:
         """A process can be stopped at any line, for longer than Airflow waits for its heartbeats."""
-        return _mark(self._store.load()) != _mark(self._mine)
+        return mark_of(self._store.load()) != mark_of(self._mine)
 
     def _remember(self, record: Record, view: JobView, known: Known) -> Known:
         handle = JobHandle(
@@ -225,6 +225,7 @@ class Submitter:
             attempt=record.attempt,
             invocation_id=record.invocation_id,
         )
+        log.info("Job %s belongs to attempt %s", view.name, record.attempt)
         record = record._replace(job=handle.to_json())
         self._save(record)
         self._observed = (view.properties,)
@@ -242,14 +243,10 @@ class Submitter:
 
     def _end(self, step: steps.End, known: Known) -> Known:
         """Cancel the job of the attempt before, if it still runs."""
-        try:
-            came = self._client.get_job(step.job_name).status
-            if not is_terminal(came):
-                self._client.cancel_job(step.job_name)
-                came += ", its cancellation was asked for"
-        except PermanentError as error:
-            # A job that is gone, or out of reach, must not bar the way for ever.
-            came = f"left as it is: {error}"
+        came = self._client.get_job(step.job_name).status
+        if not is_terminal(came):
+            self._client.cancel_job(step.job_name)
+            came += ", its cancellation was asked for"
         log.info("Job %s of attempt %s: %s", step.job_name, step.record.attempt, came)
         return known.settle(step.job_name)
 
@@ -269,11 +266,6 @@ class Submitter:
         elif isinstance(error, OutOfTimeError) and record is not None:
             self._save(record._replace(deadline=None))
         return error
-
-
-def _mark(stored: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """What tells one intent from another."""
-    return tuple((stored or {}).get(name) for name in ("attempt", "invocation_id", "intended_at"))
 
 
 def _pause(error: TransientError, posts: int) -> timedelta:

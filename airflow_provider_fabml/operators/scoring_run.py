@@ -13,12 +13,15 @@ from airflow_provider_fabml.core.errors import (
     JobNotCompletedError,
     OutOfTimeError,
     OutputNotUsableError,
+    PermanentError,
+    TransientError,
 )
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
 from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, to_bytes
 from airflow_provider_fabml.core.jobs.polling import Pace
-from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
+from airflow_provider_fabml.core.jobs.record import is_over
+from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look, not_waited_for
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.clients.plan import Submitted
     from airflow_provider_fabml.core.jobs.job import JobHandle
-    from airflow_provider_fabml.core.jobs.record import Record
+    from airflow_provider_fabml.core.jobs.record import Record, Situation
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
     from airflow_provider_fabml.operators.worker_wait import Interruptible
@@ -62,15 +65,26 @@ class ScoringRun:
         self._memory = TaskMemory(context)
         self._stack = ExitStack()
         self._handle: JobHandle | None = None
+        self._situation: Situation | None = None
 
     def __enter__(self) -> Self:
+        try:
+            self._connect()
+        except PermanentError as error:
+            if self._memory.load() is None:
+                raise
+            # Airflow tells a connection that it cannot read just now from one that is not there by
+            # nothing, and a job may be running: that is for the next try.
+            raise TransientError(error.what, remedy=error.remedy) from error
+        return self
+
+    def _connect(self) -> None:
         with ExitStack() as stack:
             hook = AzureMLBatchHook(self._task.azure_ml_conn_id)
             self._client = stack.enter_context(hook.get_client())
             checks = data_checks(self._task.storage_conn_id, self._client)
             self._checks = stack.enter_context(checks)
             self._stack = stack.pop_all()
-        return self
 
     def __exit__(
         self,
@@ -88,12 +102,16 @@ class ScoringRun:
 
         time = self._client.request_time
         plan = plan_of(self._task, self._context, invocation, self._checks, time)
+        self._situation = plan.situation
         submitted = Submitter(self._client, self._memory, plan, sleep=self._sleep).submit()
         self._handle = handle = submitted.handle
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         log.info("Job %s: %s", handle.job_name, handle.studio_url)
         deployment = handle.deployment_name
         log.info("Deployment %s, inputs %s, outputs %s", deployment, handle.inputs, handle.outputs)
+        record = self._memory.record()
+        if record is not None and record.unseen:
+            log.warning(not_waited_for(record.open_posts(), handle.job_name))
         return submitted
 
     def confirm(self, submitted: Submitted, settings: Mapping[str, Any]) -> JobHandle:
@@ -135,9 +153,11 @@ class ScoringRun:
         """Airflow's own ``execution_timeout`` came first: a service was slower than our margin before it."""
         if self._handle is not None:
             return self.last_look(self._handle)
-        record = self._memory.record()
-        self._memory.change(deadline=None)
-        if record is not None and record.job is None:
+        record, now = self._memory.record(), self._situation
+        if record is not None and now is not None and not is_over(record, now):
+            if record.job is not None:
+                return self.last_look(record.handle)
+            self._memory.change(deadline=None)
             raise no_time_to_look(record)
         raise OutOfTimeError(
             "execution_timeout passed before a job was started", remedy="raise execution_timeout"
@@ -160,6 +180,9 @@ class ScoringRun:
         from airflow_provider_fabml.clients.completion import result_of
 
         record = self._memory.record()
+        if record is not None and record.unseen:
+            window = self._task.settle_window
+            tell_of_late_jobs(self._client, record, handle, utcnow(), window)
         try:
             result = result_of(handle, self._client, self._checks)
         except OutputNotUsableError:
@@ -170,9 +193,6 @@ class ScoringRun:
                 self._leave_manifest(handle, record, {})
             raise
         facts = self._leave_manifest(handle, record, result["checked_outputs"])
-        if record is not None and record.unseen:
-            window = self._task.settle_window
-            tell_of_late_jobs(self._client, record, handle, utcnow(), window)
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         for outlet in self._task.outlets:
             self._context["outlet_events"][outlet].extra = {"azure_ml_job": result, **facts}

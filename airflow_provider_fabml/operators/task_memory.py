@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from airflow_provider_fabml.core.jobs.record import Record
+from airflow_provider_fabml.core.jobs.record import Record, mark_of
 from airflow_provider_fabml.core.scoring.run_identity import RunIdentity, check_identity
 
 if TYPE_CHECKING:
@@ -21,28 +21,34 @@ class TaskMemory:
     """The record of the newest attempt, in Airflow's task state store.
 
     The store is keyed by task instance and survives retries and Clears; the record never expires
-    (the default would be 30 days).
+    (the default would be 30 days). What another try has stored since is not this one's to change.
     """
 
     def __init__(self, context: Context) -> None:
         self._store: Any = context["task_state_store"]
+        self._mine: tuple[Any, ...] | None = None
 
     def load(self) -> Mapping[str, Any] | None:
         """The stored record, or None."""
         value = self._store.get(KEY, default=None)
-        return value if isinstance(value, dict) else None
+        found = value if isinstance(value, dict) else None
+        if self._mine is None:
+            self._mine = mark_of(found)
+        return found
 
     def save(self, value: dict[str, Any]) -> None:
         """Replace the record."""
+        self._mine = mark_of(value)
         self._store.set(KEY, value, retention=NEVER_EXPIRE)
 
     def forget(self) -> None:
         """Drop the record."""
+        self._mine = mark_of(None)
         self._store.delete(KEY)
 
     def record(self) -> Record | None:
-        """The record as a value, or None."""
-        value = self.load()
+        """The record as a value; None where there is none, or another try's."""
+        value = self._own()
         return None if value is None else Record.from_json(value)
 
     def spend(self) -> None:
@@ -50,10 +56,14 @@ class TaskMemory:
         self.change(spent=True)
 
     def change(self, **fields: Any) -> None:
-        """Replace fields of the record, if there is one."""
-        value = self.load()
+        """Replace fields of the record, if there is one of this try's."""
+        value = self._own()
         if value is not None:
             self.save({**value, **fields})
+
+    def _own(self) -> Mapping[str, Any] | None:
+        value = self.load()
+        return value if mark_of(value) == self._mine else None
 
 
 def identity_of(context: Context) -> RunIdentity:

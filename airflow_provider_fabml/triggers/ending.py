@@ -7,7 +7,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_fabml.core.errors import FabmlError, TransientError
+from airflow_provider_fabml.core.errors import FabmlError
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish, fate_in_triggerer
 from airflow_provider_fabml.core.jobs.job import JOB_XCOM_KEY
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
@@ -64,11 +64,8 @@ async def cancel_if_asked(waiting: Waiting) -> None:
         try:
             await cancel(waiting)
             return
-        except TransientError as error:
+        except FabmlError as error:  # also a connection that cannot be read just now, and a refusal
             waiting.log.warning("Job %s could not be cancelled yet: %s", waiting.job_name, error)
-        except FabmlError as error:
-            waiting.log.error("Job %s could not be cancelled: %s", waiting.job_name, error)  # noqa: TRY400
-            return
         if pause is not None:
             await asyncio.sleep(pause)
     waiting.log.error("Job %s was not cancelled: look at it in the studio", waiting.job_name)

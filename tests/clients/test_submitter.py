@@ -310,6 +310,17 @@ def test_a_process_that_was_stopped_before_its_intent_does_not_store_it(
     assert [job["name"] for job in jobs(emulator)] == [store.value["job"]["job_name"]]
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_a_refusal_in_passing_decides_nothing(emulator, client, store, clock, status):
+    """A role that is being assigned, a front end that is behind: the job before is cancelled all the same."""
+    first = submitter(client, store, clock).submit().handle
+    emulator.control.add_fault(method="GET", path="/jobs/[^/]+$", status=status, times=6)
+    submitter(client, store, clock, try_number=2, max_tries=3).submit()
+    states = {job["name"]: job["state"] for job in jobs(emulator)}
+    assert states.pop(first.job_name) in {"CancelRequested", "Canceled"}
+    assert len(states) == 1
+
+
 @pytest.mark.parametrize("cancel", [True, False])
 def test_a_clear_settles_the_attempt_before(emulator, client, store, clock, cancel):
     """A new attempt has a folder of its own; the old job is cancelled or left, as asked."""

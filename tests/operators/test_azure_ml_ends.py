@@ -268,6 +268,29 @@ def test_a_connection_that_cannot_be_read_decides_nothing(manual_scoring: Scorin
     assert event.payload["status"] == "ended"
 
 
+def test_a_connection_that_cannot_be_read_loses_no_result(manual_scoring: Scoring):
+    """Airflow says "not defined" for any trouble of its own: with a job under way, a retry mends it."""
+    run_id, store = new_run(), {}
+    operator = score(
+        inputs={"heart": UriFolder(manual_scoring.upload())}, storage_conn_id=None, deferrable=True
+    )
+    supervisor = Supervisor(manual_scoring.connections, store)
+    phase = {"run_id": run_id, "max_tries": 1, "supervisor": supervisor}
+    assert run_task(operator, **phase).state == "deferred"
+    (job,) = manual_scoring.emulator.control.jobs()
+    manual_scoring.emulator.control.set_state(job["name"], "Completed")
+    event = {"status": "ended", "job": supervisor.xcoms["azure_ml_job"] | {"status": "Completed"}}
+    connections, supervisor.connections = supervisor.connections, {}
+    resumed = {"next_method": "execute_complete", "next_kwargs": {"event": event}}
+    done = run_task(operator, **phase, **resumed)
+    assert (done.state, "not defined" in str(done.error)) == ("up_for_retry", True), done.text
+    supervisor.connections = connections
+    again = run_task(operator, **phase, try_number=2)
+    assert again.state == "success", again.text
+    assert again.result["job_name"] == job["name"]
+    assert len(manual_scoring.emulator.control.jobs()) == 1
+
+
 @pytest.mark.parametrize("on_timeout", ["cancel", "leave"])
 @pytest.mark.parametrize("end", [None, "Completed"])
 def test_airflows_own_timeout_is_the_net_behind_the_deadline(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.errors import TransientError
 from airflow_provider_fabml.core.jobs.look_up import SETTLE_WINDOW
 
 if TYPE_CHECKING:
-    from airflow_provider_fabml.core.errors import FabmlError, TransientError
+    from airflow_provider_fabml.core.errors import FabmlError, PermanentError
     from airflow_provider_fabml.core.jobs.look_up import Verdict
     from airflow_provider_fabml.core.jobs.record import Record, Situation
 
@@ -57,7 +58,7 @@ class Known(NamedTuple):
     not_before: datetime | None = None
     not_run: tuple[FabmlError, ...] = ()
     lost: int = 0
-    trouble: tuple[TransientError, ...] = ()
+    trouble: tuple[TransientError | PermanentError, ...] = ()
     trouble_since: datetime | None = None
 
     @classmethod
@@ -78,8 +79,9 @@ class Known(NamedTuple):
         return self._answered(found=found)
 
     def waited(self) -> Known:
-        """The time asked for has passed: what lists showed before is old."""
-        return self._replace(found=None, not_before=None)
+        """The time asked for has passed; what lists showed is old, unless it was trouble that passed."""
+        found = self.found if self.trouble else None
+        return self._replace(found=found, not_before=None)
 
     def settle(self, *jobs: str) -> Known:
         """These jobs of the attempt before need nothing more."""
@@ -103,10 +105,10 @@ class Known(NamedTuple):
         """The record's job is known, by its answer or from a look-up."""
         return self._answered(record=record, status=status, unknown_since=None)
 
-    def troubled(self, error: TransientError, now: datetime) -> Known:
-        """A question other than the POST failed for a passing reason; it is asked again."""
+    def troubled(self, error: TransientError | PermanentError, now: datetime) -> Known:
+        """A question about a job failed, for a reason that may pass; it is asked again."""
         pause = min(2.0 ** len(self.trouble), _LONGEST_PAUSE)
-        if error.retry_after is not None:
+        if isinstance(error, TransientError) and error.retry_after is not None:
             pause = error.retry_after
         return self._replace(
             trouble=(*self.trouble, error),

@@ -106,7 +106,8 @@ def judge(
 
 
 def doubtful(record: Record, jobs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of jobs without a mark that could be ours, newest first: their details may tell more.
+    """Names of jobs without a mark that could be ours, those nearest to the intent first: their details
+    may tell more.
 
     A list need not carry what the job itself tells (``azureml.parameters`` was recorded on a single
     job). Nothing is doubtful once a job is known to be ours.
@@ -114,8 +115,11 @@ def doubtful(record: Record, jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     kin = [(_kinship(record, job), _created(job), str(job["name"])) for job in jobs]
     if any(kinship == _OURS for kinship, _, _ in kin):
         return []
-    unclear = [(created, name) for kinship, created, name in kin if kinship == _UNCLEAR]
-    return [name for _, name in sorted(unclear, reverse=True)][:MAX_DETAILS]
+    intended = datetime.fromisoformat(record.intended_at)
+    unclear = [
+        (abs(created - intended), name) for kinship, created, name in kin if kinship == _UNCLEAR
+    ]
+    return [name for _, name in sorted(unclear)][:MAX_DETAILS]
 
 
 _OURS, _SAME_PLACE, _UNCLEAR, _OTHER = "ours", "same place", "unclear", "other"

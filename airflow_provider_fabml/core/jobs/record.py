@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Record(NamedTuple):
     """The state of the newest attempt, as kept in the task state store.
 
-    ``attempt`` is the try that opened it. ``outputs`` are the placed outputs
-    (``{"score": {"type": "UriFile", "uri": …}}``), ``inputs`` what was asked to be scored, for people;
+    ``attempt`` is its number, ``try_number`` the try that opened it (0: the same). ``outputs`` are the
+    placed outputs (``{"score": {"type": "UriFile", "uri": …}}``), ``inputs`` what was asked, for people;
     ``intended_at`` is an ISO 8601 instant written before the POST, ``job`` the handle once it is known.
     ``own_place`` is False where the caller gave an output's URI, so that other jobs may write there too.
     ``spent`` is True once nothing can come of the attempt any more. ``deadline`` (ISO 8601) is when
@@ -42,6 +42,7 @@ class Record(NamedTuple):
     inputs: Mapping[str, Any] = MappingProxyType({})
     unseen: Sequence[dict[str, Any]] = ()
     seen_inputs: Mapping[str, Any] = MappingProxyType({})
+    try_number: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the task state store."""
@@ -92,6 +93,11 @@ class Record(NamedTuple):
         ]
 
 
+def mark_of(stored: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """What tells one stored intent from another: a process whose intent was replaced was taken over."""
+    return tuple((stored or {}).get(name) for name in ("attempt", "invocation_id", "intended_at"))
+
+
 class Situation(NamedTuple):
     """A try: its number, what Airflow says of the task instance, and what is asked for now.
 
@@ -114,7 +120,7 @@ def is_over(record: Record, now: Situation, job_status: str | None = None) -> bo
     if was_cleared(record, now) or record.digest != now.digest:
         return True
     ended = record.spent or job_status in {FAILED, CANCELED}
-    return ended and record.attempt != now.try_number
+    return ended and (record.try_number or record.attempt) != now.try_number
 
 
 def was_cleared(record: Record, now: Situation) -> bool:

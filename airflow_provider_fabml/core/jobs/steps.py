@@ -24,10 +24,11 @@ class LookUp(NamedTuple):
 
 
 class Adopt(NamedTuple):
-    """Take the job of this name for the job of ``record``."""
+    """Take the job of this name for the job of ``record``; ``others`` carry its marks too."""
 
     record: Record
     job_name: str
+    others: tuple[str, ...] = ()
 
 
 class Wait(NamedTuple):
@@ -45,7 +46,10 @@ class End(NamedTuple):
 
 
 class LeaveBehind(NamedTuple):
-    """Settle ``jobs`` of the attempt of ``record`` by leaving them; ``why`` is worth a line in the log."""
+    """Settle ``jobs`` of the attempt of ``record`` by leaving them; ``why`` is worth a line in the log.
+
+    Without ``jobs`` nobody could tell which there are.
+    """
 
     record: Record
     jobs: tuple[str, ...]

@@ -21,8 +21,9 @@ an earlier POST of the attempt
 … others cannot be told from it                ``Fail``, naming them
 a job, status unknown                          ``Ask``
 a job, status known                            ``Resume``: a completed one gives its result
-a question that failed for a passing reason    ``Wait`` and ask again; ``Fail`` at the deadline,
-                                               or when patience is over
+a question about a job that failed             ``Wait`` and ask again; ``Fail`` at the deadline,
+                                               or when patience is over (a job to be settled, whose
+                                               question stays refused, is left: ``LeaveBehind``)
 deadline less the time a POST takes is past    ``Fail`` instead of ``Open``, ``Post`` or ``Wait``
 =============================================  ==================================================
 """
@@ -32,6 +33,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.jobs import look_up
 from airflow_provider_fabml.core.jobs.job import is_terminal
 from airflow_provider_fabml.core.jobs.record import Record, is_over
@@ -51,6 +53,7 @@ from airflow_provider_fabml.core.jobs.steps import (
 from airflow_provider_fabml.core.jobs.submission_errors import (
     answers_lost,
     asked_in_vain,
+    may_have_started,
     no_time_to_look,
     no_time_to_post,
     undecided,
@@ -72,10 +75,11 @@ def next_step(known: Known, now: datetime) -> Step:
     A new attempt never takes the number of the one before, whose output folder is in use: where
     templates rendered differently when the same try ran again, it takes the next.
     """
-    if known.trouble:
-        pausing = _pause(known, now)
-        if pausing is not None:
-            return pausing
+    step = _next_question(known, now)
+    return _after_trouble(known, step, now) if known.trouble else step
+
+
+def _next_question(known: Known, now: datetime) -> Step:
     record = known.record
     if record is None:
         return _open(now, known.now.try_number, known.limits)
@@ -91,15 +95,31 @@ def next_step(known: Known, now: datetime) -> Step:
     return _post(known, record, now)
 
 
-def _pause(known: Known, now: datetime) -> Step | None:
-    """Between two tries to get a question answered; None when it is to be asked again."""
-    due, deadline = known.not_before, _deadline(known)
-    patience_ends = (known.trouble_since or now) + known.limits.patience
-    if due is not None and due > min(patience_ends, deadline or patience_ends):
-        return Fail(asked_in_vain(known.record, known.trouble[-1]))
-    if due is not None and due > now:
-        return Wait((due - now).total_seconds(), f"{known.trouble[-1]}; it will be asked again")
-    return None
+def _after_trouble(known: Known, step: Step, now: datetime) -> Step:
+    """Between two tries to get a question answered: wait, ask, or give up.
+
+    What is refused for good must not bar the way of the next attempt for ever: then the attempt before
+    is left as it is.
+    """
+    due, trouble = known.not_before or now, known.trouble[-1]
+    ends = (known.trouble_since or now) + known.limits.patience
+    if due > min(ends, _deadline(known, now) or ends):
+        if isinstance(trouble, PermanentError) and isinstance(step, End):
+            why = f"job {step.job_name} could not be cancelled ({trouble.what})"
+            return LeaveBehind(step.record, (step.job_name,), f"may still run: {why}")
+        if isinstance(trouble, PermanentError) and isinstance(step, LookUp) and _is_before(known):
+            why = f"{may_have_started(step.record)}: the lists could not be read ({trouble.what})"
+            return LeaveBehind(step.record, (), f"is not known to the end. {why}")
+        return Fail(asked_in_vain(known.record, trouble))
+    if due > now:
+        return Wait((due - now).total_seconds(), f"{trouble}; it will be asked again")
+    return step
+
+
+def _is_before(known: Known) -> bool:
+    """Whether the record is of the attempt before, which is to be settled."""
+    record = known.record
+    return record is not None and not known.ours and is_over(record, known.now, known.status)
 
 
 def _settle(known: Known, before: Record, now: datetime) -> Step | None:
@@ -126,8 +146,9 @@ def _worth_a_look(known: Known, before: Record) -> bool:
 def _settle_one(known: Known, verdict: Verdict, now: datetime) -> Step | None:
     post, found = verdict
     match found:
-        case look_up.Identified(job_name) if job_name not in known.settled:
-            return _leave_or_end(known, post, job_name)
+        case look_up.Identified(job_name, others):
+            todo = [name for name in (job_name, *others) if name not in known.settled]
+            return _leave_or_end(known, post, todo[0]) if todo else None
         case look_up.Undecided(candidates) if not {*candidates} <= {*known.settled}:
             why = f"may have started one of these: {', '.join(candidates)}"
             return LeaveBehind(post, candidates, why)
@@ -148,18 +169,18 @@ def _look_up(known: Known, record: Record, now: datetime) -> Step:
         return LookUp(record)
     verdicts = [verdict for verdict in known.found if verdict.post.attempt == record.attempt]
     if isinstance(verdicts[0].found, look_up.WaitAndLookAgain):
-        return _wait(now, verdicts[0].found.seconds, _deadline(known)) or Fail(
+        return _wait(now, verdicts[0].found.seconds, _deadline(known, now)) or Fail(
             no_time_to_look(record)
         )
     for post, found in verdicts:
         if isinstance(found, look_up.Identified):
-            return Adopt(post, found.job_name)
+            return Adopt(post, found.job_name, found.others)
     undecidable = [v.found.candidates for v in verdicts if isinstance(v.found, look_up.Undecided)]
     if undecidable:
         return Fail(undecided(record, sorted({name for names in undecidable for name in names})))
     if known.lost > LOST_ANSWERS:
         return Fail(answers_lost(record, known.lost))
-    limits = known.limits._replace(deadline=_deadline(known))
+    limits = known.limits._replace(deadline=_deadline(known, now))
     return _open(now, record.attempt, limits, (*record.unseen, record.posted()))
 
 
@@ -167,8 +188,13 @@ def _unseen(record: Record, found: tuple[Verdict, ...] | None) -> tuple[dict[str
     """The POSTs of the attempt before whose jobs nobody has seen: they are asked for once more at the end."""
     if found is None:
         return tuple(record.unseen)
-    told = look_up.Identified | look_up.Undecided
-    return tuple(post.posted() for post, came in reversed(found) if not isinstance(came, told))
+    told = [
+        post.invocation_id
+        for post, came in found
+        if isinstance(came, look_up.Identified | look_up.Undecided)
+    ]
+    posts = [post.posted() for post in reversed(record.open_posts())]
+    return tuple(post for post in posts if post["invocation_id"] not in told)
 
 
 def _open(
@@ -193,10 +219,15 @@ def _post(known: Known, record: Record, now: datetime) -> Step:
     return Post(record, min(in_time, last or in_time))
 
 
-def _deadline(known: Known) -> datetime | None:
-    """When waiting ends: a resumed attempt has the deadline of the try that opened it."""
+def _deadline(known: Known, now: datetime) -> datetime | None:
+    """When waiting ends: a resumed attempt has the deadline of the try that opened it.
+
+    Where that has passed and no job is known there is nothing to wait for yet: this try's counts.
+    """
     record = known.record
     if record is None or is_over(record, known.now, known.status):
+        return known.limits.deadline
+    if record.job is None and record.ends is not None and record.ends < now:
         return known.limits.deadline
     return record.ends or known.limits.deadline
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from airflow_provider_fabml.core.jobs.job import JobHandle
+    from airflow_provider_fabml.core.errors import FabmlError
     from airflow_provider_fabml.core.jobs.record import Record
 
 
@@ -38,17 +38,27 @@ def answers_lost(record: Record, lost: int) -> AnswerLostError:
     )
 
 
-def asked_in_vain(record: Record | None, error: TransientError) -> TransientError:
+def asked_in_vain(record: Record | None, error: FabmlError) -> FabmlError:
     """A question stayed without an answer; a POST before it may have made a job."""
     if record is None:
         return error
     job = f"Job {record.handle.job_name} was started" if record.job else may_have_started(record)
+    what = f"{job}; Azure ML does not tell more: {error.what}"
+    if isinstance(error, PermanentError):
+        remedy = f"{error.remedy or 'see why'}; should the job be gone for good, clear the task"
+        return PermanentError(what, status=error.status, remedy=remedy, url=_studio(record))
+    if not isinstance(error, TransientError):
+        return error
     return TransientError(
-        f"{job}; Azure ML does not tell more: {error.what}",
+        what,
         status=error.status,
         retry_after=error.retry_after,
         remedy="retry the task: it looks for the job again, and starts no second one",
     )
+
+
+def _studio(record: Record) -> str | None:
+    return record.handle.studio_url or None if record.job else None
 
 
 def taken_over(record: Record) -> TakenOverError:
@@ -79,16 +89,6 @@ def no_time_to_post(deadline: datetime | None) -> OutOfTimeError:
     )
 
 
-def job_gone(what: str, handle: JobHandle) -> PermanentError:
-    """The service does not know the job that an earlier try had started."""
-    return PermanentError(
-        f"{what}; an earlier try had started it",
-        status=404,
-        remedy="if the job is gone for good, clear the task: that opens a new attempt",
-        url=handle.studio_url or None,
-    )
-
-
 def listed_too_late(
     unseen: Sequence[Record], own_job: str, late: Sequence[str], settle_window: timedelta
 ) -> str:
@@ -99,6 +99,12 @@ def listed_too_late(
         f"{own_job} was started. Now there is one more job, or one of these: {', '.join(late)}. Look "
         "at them in the studio, and cancel what nobody needs"
     )
+
+
+def not_waited_for(unseen: Sequence[Record], own_job: str) -> str:
+    """POSTs whose jobs no list has shown, at the time another job was started."""
+    posts = "; ".join(may_have_started(post) for post in unseen)
+    return f"{posts}. No list shows that job, so job {own_job} was started; should it turn up, look at both"
 
 
 def may_have_started(record: Record) -> str:

@@ -150,7 +150,7 @@ def watch(
         left = (deadline - seen.now).total_seconds() if deadline else None
         if left is not None and left <= 0:
             return OutOfTime(last)
-        if refusals.too_many(seen.now):
+        if isinstance(seen, NotSeen) and seen.refused and refusals.too_many(seen.now):
             return Refused(last, trouble)
         looks += 1
         wait = next_wait(pace, looks, jitter(), retry_after)

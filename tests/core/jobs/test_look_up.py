@@ -90,10 +90,10 @@ def test_nothing_is_concluded_before_the_settle_window_passed(jobs: list) -> Non
 
 
 def test_details_are_read_of_what_could_be_ours_and_tells_nothing() -> None:
-    """Jobs without a mark, the newest first; none once our own is known."""
+    """Jobs without a mark, those nearest to the intent first; none once our own is known."""
     older, newer = job(name="older", at=LATE), job(name="newer", at=LATE + timedelta(hours=1))
     marked = [job(f"{URI}.other", name="x"), job(at=INTENDED - timedelta(days=1), name="y")]
-    assert doubtful(RECORD, [older, newer, *marked]) == ["newer", "older"]
+    assert doubtful(RECORD, [older, newer, *marked]) == ["older", "newer"]
     assert doubtful(RECORD, [older, job(URI, name="ours")]) == []
 
 

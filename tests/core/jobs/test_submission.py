@@ -55,6 +55,7 @@ DEADLINE = NOON + timedelta(minutes=10)
 LIMITED = Limits(deadline=DEADLINE, post_time=timedelta(minutes=1))
 LEAVING = Limits(cancel_before=False)
 UNAVAILABLE = TransientError("HTTP 503", status=503)
+REFUSED = PermanentError("HTTP 403", status=403)
 THROTTLED = TransientError("429", status=429)
 
 
@@ -260,18 +261,60 @@ def test_a_post_that_a_dead_process_may_still_send_is_waited_for() -> None:
 
 
 def test_an_attempt_posted_again_keeps_the_deadline_of_the_try_that_opened_it() -> None:
-    """A later try has a later one, which is for attempts of its own."""
+    """As long as that lies ahead; a try that comes after it, and finds no job, has its own."""
     record = INTENT._replace(deadline=DEADLINE.isoformat())
     later = Limits(deadline=DEADLINE + timedelta(hours=1))
-    step = next_step(looked(start(record, LATER, later), "not there"), NOON)
-    assert step == Open(1, (record.posted(),), DEADLINE)
-    assert isinstance(
-        next_step(
-            looked(start(record, LATER, later), "not there"),
-            DEADLINE + later.post_time + timedelta(seconds=1),
-        ),
-        Fail,
-    )
+    known = looked(start(record, LATER, later), "not there")
+    assert next_step(known, NOON) == Open(1, (record.posted(),), DEADLINE)
+    after = next_step(known, DEADLINE + timedelta(seconds=1))
+    assert after == Open(1, (record.posted(),), later.deadline)
+
+
+def test_a_job_of_a_later_attempt_is_its_own_trys_business() -> None:
+    """Other inputs in the first try opened attempt 2; when its job failed, the second try opens 3."""
+    second = RUNNING._replace(attempt=2, try_number=1)
+    assert next_step(start(second, SAME).asked("Failed"), NOON) == Resume(second, "Failed")
+    assert next_step(start(second, LATER).asked("Failed"), NOON) == Open(3)
+
+
+def out_of_patience(known: Known, error: PermanentError | TransientError) -> Step:
+    """The step after ten minutes of failures."""
+    late = NOON + timedelta(minutes=11)
+    return next_step(known.troubled(error, NOON).waited().troubled(error, late), late)
+
+
+def test_a_refusal_must_not_bar_the_way_of_the_next_attempt() -> None:
+    """The attempt before cannot be settled: asked for ten minutes, then left, and named."""
+    step = out_of_patience(start(RUNNING, CLEARED), REFUSED)
+    assert isinstance(step, LeaveBehind)
+    assert step.jobs == ("j",)
+    assert "403" in step.why
+    step = out_of_patience(start(INTENT, CLEARED), REFUSED)
+    assert isinstance(step, LeaveBehind)
+    assert "may have been started" in step.why
+    assert next_step(start(INTENT, CLEARED).looked(()), NOON) == Open(2, (INTENT.posted(),))
+    assert isinstance(out_of_patience(start(RUNNING, CLEARED), UNAVAILABLE), Fail)
+
+
+@pytest.mark.parametrize("record", [INTENT, RUNNING])
+def test_a_refusal_that_lasts_is_permanent_and_says_what_was_started(record: Record) -> None:
+    """No retry can mend it; a person has to know of the job."""
+    step = out_of_patience(start(record, LATER), REFUSED)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, PermanentError)
+    assert "started" in str(step.error)
+    assert "403" in str(step.error)
+
+
+def test_what_was_found_is_kept_while_its_job_cannot_be_read() -> None:
+    """Else list and read would take turns for ever, each ending the other's trouble."""
+    known = looked(start(INTENT, LATER), "identified")
+    adopt = next_step(known, NOON)
+    for _ in range(5):
+        known = known.troubled(UNAVAILABLE, NOON).waited()
+        assert next_step(known, NOON) == adopt
+    assert len(known.trouble) == 5
+    assert isinstance(out_of_patience(known, UNAVAILABLE), Fail)
 
 
 @pytest.mark.parametrize("record", [INTENT, RUNNING, None])

@@ -122,6 +122,16 @@ def test_the_bound_of_refusals_is_met() -> None:
     ]
 
 
+def test_an_outage_is_no_refusal() -> None:
+    """Three refusals in passing, then half an hour without service: the job's end still counts."""
+
+    def down(now: datetime) -> NotSeen:
+        return NotSeen("HTTP 503", now)
+
+    told = ["Running", *[refused] * 3, *[down] * 60, "Completed"]
+    assert run(told, deadline=None)[0] == Ended("Completed")
+
+
 def test_a_deadline_comes_before_refusals() -> None:
     """At the deadline the wait ends as at any deadline."""
     deadline = START + timedelta(minutes=5)
