@@ -18,7 +18,12 @@ from airflow_provider_fabml.core.arrivals.ledger import (
     ledger_json,
     read_ledger,
 )
-from airflow_provider_fabml.core.arrivals.manifest import Manifest, OfPartitions, read_manifest
+from airflow_provider_fabml.core.arrivals.manifest import (
+    Manifest,
+    OfPartitions,
+    in_terms_of,
+    read_manifest,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -239,10 +244,10 @@ def test_what_is_no_ledger_is_read_as_an_empty_one(value):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"partition": null}', '{"partition": "a"}',
-                                  '{"partition": "a", "input": "x"}', "\udcff"])  # fmt: skip
+                                  '{"partition": "a", "inputs": "x"}', "\udcff"])  # fmt: skip
 def test_what_is_no_manifest_of_a_partition_says_nothing(text):
     """Half a file, another file, or the manifest of a run without a partition."""
-    assert read_manifest(text.encode(errors="surrogateescape"), NOW) is None
+    assert read_manifest(text.encode(errors="surrogateescape"), NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -250,8 +255,13 @@ def test_what_is_no_manifest_of_a_partition_says_nothing(text):
 )
 def test_a_manifest_says_which_data_was_scored_and_how_it_ended(status, completed):
     """Partition, digest of the input and status are read; the rest is of no concern here."""
-    content = {"partition": "a", "status": status, "input": {"digest": "d", "uri": "x"}, "job": "j"}
-    assert read_manifest(json.dumps(content).encode(), NOW) == Manifest("a", "d", completed, NOW)
+    content = {
+        "partition": "a",
+        "status": status,
+        "inputs": {"heart": {"digest": "d"}, "n": {"value": 1}},
+        "job": "j",
+    }
+    assert read_manifest(json.dumps(content).encode(), NOW) == (Manifest("a", "d", completed, NOW),)
 
 
 def test_manifests_of_a_partition_lie_in_its_folder():
@@ -261,3 +271,11 @@ def test_manifests_of_a_partition_lie_in_its_folder():
     assert wanted("endpoints/dag/b/run/_manifest.json")
     assert not wanted("endpoints/dag/b/run/predictions.csv")
     assert not wanted("endpoints/dag/c/run/_manifest.json")
+
+
+def test_a_scoring_of_the_whole_folder_is_one_of_the_chosen_files():
+    """A scoring digests all files, a watch those of its glob: now equal folders are equal data."""
+    scored = Manifest("a", "whole", completed=True, at=NOW)
+    assert in_terms_of(scored, {"a": "chosen"}, {"a": "whole"}).digest == "chosen"
+    assert in_terms_of(scored, {"a": "chosen"}, {"a": "changed"}) == scored
+    assert in_terms_of(scored, {}, {"a": "whole"}) == scored
