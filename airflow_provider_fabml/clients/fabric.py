@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
+    from airflow_provider_fabml.core.service.http import Flow
     from airflow_provider_fabml.core.storage.shortcuts.item_path import ItemPath, Lakehouse
     from airflow_provider_fabml.core.storage.shortcuts.target import Shortcut
     from airflow_provider_fabml.core.storage.storage_url import StorageUrl
 
-# Seconds and lists. A shortcut that was changed is followed to its old target for so long.
-MAX_AGE, MAX_KEPT = 300.0, 256
+# Seconds and lists. A shortcut that was changed is followed to its old target for so long; one that
+# was not there is looked for sooner, since a path without a shortcut is another place.
+MAX_AGE, MISS_AGE, MAX_KEPT = 300.0, 15.0, 256
 _known = Remembered[Any, Any](MAX_KEPT, MAX_AGE)
 _lock = threading.Lock()
 
@@ -76,31 +78,31 @@ class FabricClient:
     def _above(self, place: ItemPath) -> Shortcut | None:
         place = place._replace(lakehouse=self._ids(place.lakehouse))
         item = place.lakehouse
-        every = self._remembered(
-            ("shortcuts", item.key),
-            lambda: self._sender.run(fabric_flows.shortcuts(self._api, item)),
-        )
-        if every is not None:
-            return shortcut_above(place.path, every)
-        return self._remembered(  # type: ignore[no-any-return]
-            ("shortcut", item.key, place.path),
-            lambda: self._sender.run(fabric_flows.shortcut_at(self._api, place)),
-        )
+        for age in (MAX_AGE, MISS_AGE):
+            every = self._remembered(
+                ("shortcuts", item.key), fabric_flows.shortcuts(self._api, item), age
+            )
+            if every is None:  # too many to list
+                one = fabric_flows.shortcut_at(self._api, place)
+                found = self._remembered(("shortcut", item.key, place.path), one, age)
+            else:
+                found = shortcut_above(place.path, every)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        return None
 
     def _ids(self, lakehouse: Lakehouse) -> Lakehouse:
-        return self._remembered(  # type: ignore[no-any-return]
-            ("ids", lakehouse.key),
-            lambda: self._sender.run(fabric_flows.ids_of(self._api, lakehouse)),
-        )
+        flow = fabric_flows.ids_of(self._api, lakehouse)
+        return self._remembered(("ids", lakehouse.key), flow, MAX_AGE)  # type: ignore[no-any-return]
 
-    def _remembered(self, key: tuple[str, ...], ask: Callable[[], Any]) -> Any:
-        """What was said lately, else what is said now; an error is not remembered."""
+    def _remembered(self, key: tuple[str, ...], ask: Flow[Any], age: float) -> Any:
+        """What was said within `age` seconds, else what is said now; an error is not remembered."""
         whole = (self._who, key)
         with _lock:
-            kept = self._known.get(whole, self._now())
+            kept = self._known.get(whole, self._now(), age)
         if kept is not None:
             return kept[0]
-        said = ask()
+        said = self._sender.run(ask)
         with _lock:
             self._known.put(whole, (said,), self._now())
         return said

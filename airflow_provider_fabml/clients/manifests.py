@@ -32,7 +32,6 @@ def manifests_of(client: StorageClient, root: Location, keys: set[str]) -> Itera
                 continue
             place = root._replace(path=blob.name)
             found = read_manifest(client.read_start(place, blob.size), blob.last_modified)
-            if found is None:
+            if not found:
                 log.warning("%s is no manifest of a partition; it is left out.", place.url)
-            else:
-                yield found
+            yield from found

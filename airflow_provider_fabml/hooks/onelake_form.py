@@ -50,6 +50,19 @@ def onelake_connection_form() -> dict[str, Any]:
                 '[{"shortcut": "Files/datasets", "account": "trustedlake", "container": "trusted", '
                 '"prefix": "datasets", "datastore": "trusted_blob"}]',
             ),
+            "lakehouse": text_field(
+                "Lakehouse",
+                "in which bare Files/… paths are: <workspace>/<name>.Lakehouse, or both GUIDs",
+            ),
+            "shortcuts": {
+                "label": "Shortcuts",
+                "description": "Who knows where a shortcut leads that no mapping row has: nobody, "
+                "or Fabric, which then is asked.",
+                "schema": {"type": ["string", "null"], "enum": ["mapping", "fabric"]},
+            },
+            "fabric_api": text_field(
+                "Fabric API", "https URL of a private link or an emulator; else Fabric's public one"
+            ),
             **identity_fields(),
             "client_id": text_field("Client ID", "managed or workload identity"),
             "sas_token": secret_field("SAS token"),

@@ -13,7 +13,9 @@ from airflow_provider_fabml.clients.manifests import manifests_of
 from airflow_provider_fabml.core.arrivals.due import Decision, Policy, due, undecided
 from airflow_provider_fabml.core.arrivals.events import facts
 from airflow_provider_fabml.core.arrivals.ledger import ledger_json, read_ledger
+from airflow_provider_fabml.core.arrivals.manifest import in_terms_of
 from airflow_provider_fabml.core.arrivals.options import parse_policy, parse_requested
+from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
@@ -153,12 +155,11 @@ def _look(wish: _Wish, ledger: Ledger) -> tuple[Location, Survey, list[Manifest]
     root = hook.resolve(wish.arrivals.path)
     outputs = hook.resolve(wish.output_root, field="output_root")
     with hook.get_client() as client:
-        survey = client.survey(root, [watch])
-        return (
-            root,
-            survey,
-            list(manifests_of(client, outputs, undecided(survey.digests(watch), ledger))),
-        )
+        whole = watch._replace(rules=Rules())
+        survey = client.survey(root, [watch, whole])
+        ready, all_files = survey.digests(watch), survey.digests(whole)
+        found = manifests_of(client, outputs, undecided(ready, ledger))
+        return root, survey, [in_terms_of(one, ready, all_files) for one in found]
 
 
 def _task_instance(context: Context) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
+from airflow_provider_fabml import __version__
 from airflow_provider_fabml.core.errors import (
     FabmlError,
     JobNotCompletedError,
@@ -207,6 +208,7 @@ class ScoringRun:
             identity_of(self._context),
             inputs=record.seen_inputs if record is not None else {},
             outputs=checked,
+            written_by=f"airflow-provider-fabml/{__version__}",
             now=utcnow(),
         )
         if self._checks is not None and self._task.write_manifest:

@@ -156,6 +156,19 @@ def test_what_was_said_holds_for_five_minutes(serves):
     assert asked(serves) == [LIST] * 2
 
 
+def test_a_new_shortcut_is_seen_sooner(serves):
+    """That no shortcut lies above a path is believed for fifteen seconds only."""
+    now, place = Clock(), ItemPath(RAW, "Files/new/x")
+    with client(serves, now=now) as subject:
+        assert subject.locate(place) == place
+        serves.control.set_fabric(**fabric([adls("Files/new", "/lake/new")]))
+        now.time = 14.9
+        assert subject.locate(place) == place
+        now.time = 15.0
+        assert subject.locate(place).path == "new/x"
+    assert asked(serves) == [LIST] * 2
+
+
 def test_one_identity_is_not_told_what_another_may_see(serves):
     """The same memory, another principal: Fabric decides again, and refuses."""
     known = Remembered(256, 300.0)

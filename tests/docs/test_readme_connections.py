@@ -56,6 +56,9 @@ AZURE_ML = {
 ONELAKE = {
     "auth": ({}, "managed_identity"),
     "mapping": ({}, ROW),
+    "lakehouse": ({}, "Sales/Raw.Lakehouse"),
+    "shortcuts": ({}, "fabric"),
+    "fabric_api": ({"shortcuts": "fabric"}, "https://f.test"),
     "tenant_id": (PRINCIPAL, "contoso.com"),
     "client_id": ({"auth": "managed_identity"}, "client"),
     "sas_token": ({"auth": "sas", "sas_token": "sig=a"}, "sig=b"),
@@ -104,7 +107,7 @@ def test_the_table_is_the_form(kind):
 
 
 @pytest.mark.parametrize("kind", FORMS)
-@pytest.mark.parametrize("field", ["auth", "cloud"])
+@pytest.mark.parametrize("field", ["auth", "cloud", "shortcuts"])
 def test_the_table_has_each_choice(kind, field):
     """The words of a field with choices are the form's."""
     schema = FORMS[kind]["conn-fields"].get(field, {}).get("schema")

@@ -12,7 +12,9 @@ from azure.storage.blob import BlobServiceClient
 from support.task_runner import TaskOutcome, run_task
 from support.watching import AssetSupervisor, connection
 
+from airflow_provider_fabml.clients.storage_common import to_blob
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.readiness import Rules, fold, start
 from airflow_provider_fabml.operators.due_partitions import (
     OneLakeDuePartitionsOperator,
     due_partitions,
@@ -162,6 +164,22 @@ def test_the_same_within_a_task(router):
     assert len(first.result) == 2
     assert router.wake(operator).state == "skipped"
     assert router.wake().state == "skipped", "operator and function share the ledger"
+
+
+def test_a_scoring_that_saw_more_files_than_the_watch_finishes_it(router):
+    """The scoring digests the whole folder, the watch what its glob chooses: both are one data."""
+    router.arrivals = OneLakeArrivalTrigger(
+        path=f"{router.container.url}/daily", partitions="date=%Y-%m-%d", glob="*.csv"
+    )
+    router.land(1, "readme.txt")
+    first = router.wake()
+    for found in first.result:
+        blobs = router.container.list_blobs(found["location"]["path"], include=["metadata"])
+        seen = fold(start(found["location"]["path"], Rules()), map(to_blob, blobs))
+        found["digest"] = f"{seen.digest:064x}"
+    router.scored(first)
+    assert first.result[0]["digest"] != emitted(first)["2026-01-01"]
+    assert "0 due, 0 later, 3 finished" in router.wake().text
 
 
 def test_a_manifest_that_cannot_be_read_finishes_nothing(router):

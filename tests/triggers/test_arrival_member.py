@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 from support.task_runner import supervised
 from support.watching import AssetSupervisor, accessors
 
@@ -15,7 +16,12 @@ from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.readiness import Blob, fold, start, verdict
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.triggers.arrival_member import Member
-from airflow_provider_fabml.triggers.arrival_tree import Round
+from airflow_provider_fabml.triggers.arrival_tree import (
+    ArrivalProducer,
+    Round,
+    TreeKey,
+    tree_of,
+)
 
 WATCH = parse_watch(path="Files/x", partitions="{key}", rules={})
 ROOT = Location("acct", "c", "x", "https://acct.blob.core.windows.net")
@@ -102,6 +108,22 @@ def test_a_round_that_is_rolled_back_while_it_is_told_is_told_again(supervisor):
         await one.store(2)
         assert supervisor.states == stored
         assert await told(one, looked(3, a=1, b=1, c=1)) == ["b", "c"]
+
+    asyncio.run(story())
+
+
+def test_what_airflow_could_not_store_is_told_again(supervisor):
+    """A round comes back with its outcome: only where no event is missing is the cursor stored."""
+
+    async def story() -> None:
+        key, one = TreeKey("onelake_default", "Files/x"), member()
+        producer = ArrivalProducer(key)
+        tree_of(key).join(one)
+        for number, outcome in enumerate((AdvanceOutcome(0, 1), AdvanceOutcome(1, 0))):
+            assert supervisor.states == {}
+            assert await told(one, looked(number, a=1)) == ["a"]
+            await producer.advance([AdvanceItem(number, outcome)])
+        assert await again(looked(9, a=1)) == []
 
     asyncio.run(story())
 

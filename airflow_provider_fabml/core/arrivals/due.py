@@ -140,7 +140,7 @@ def _outcome(manifests: Iterable[Manifest], digest: str, entry: Entry | None) ->
         return State.FINISHED
     since = entry.at - CLOCKS if entry is not None and entry.state is State.EMITTED else 0
     ends = {
-        one.completed for one in manifests if digest in one.digests and one.at.timestamp() >= since
+        one.completed for one in manifests if one.digest == digest and one.at.timestamp() >= since
     }
     if not ends:
         return None

@@ -1,15 +1,4 @@
-"""What a manifest beside an output says of its partition (D10); the rest of it is not read here.
-
-::
-
-    {
-        "partition": "2026-01-31",
-        "status": "completed",
-        "inputs": {"heart": {"digest": "<of the readiness fold>"}},
-    }
-
-The writer is ``core.jobs.manifest``.
-"""
+"""What the manifest beside an output says of its partition (D10, `core.jobs.manifest`)."""
 
 from __future__ import annotations
 
@@ -20,41 +9,52 @@ from airflow_provider_fabml.core.jobs.manifest import NAME
 from airflow_provider_fabml.core.scoring.run_identity import encode_segment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 COMPLETED = "completed"
 
 
 class Manifest(NamedTuple):
-    """One scoring of one state of a partition's data, how it ended, and when that was written.
-
-    A job may have several inputs; `digests` has that of each folder among them.
-    """
+    """One scoring of one state of a partition's data, how it ended, and when that was written."""
 
     partition: str
-    digests: frozenset[str]
+    digest: str
     completed: bool
     at: datetime
 
 
-def read_manifest(content: bytes, at: datetime) -> Manifest | None:
-    """Read a manifest; None for what is none, or is one of a run without a partition.
+def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
+    """Read a manifest, once for each input; nothing for what is none, or has no partition.
 
     :param at: when the blob was written.
     """
     try:
         found = json.loads(content)
     except ValueError:
-        return None
-    found = found if isinstance(found, dict) else {}
-    partition, inputs = found.get("partition"), found.get("inputs")
-    if not isinstance(partition, str) or not isinstance(inputs, dict):
-        return None
-    told = [value.get("digest") for value in inputs.values() if isinstance(value, dict)]
-    digests = frozenset(digest for digest in told if isinstance(digest, str))
-    if not digests:
-        return None
-    return Manifest(partition, digests, str(found.get("status")).lower() == COMPLETED, at)
+        return ()
+    inputs = found.get("inputs") if isinstance(found, dict) else None
+    if not isinstance(inputs, dict) or not isinstance(found.get("partition"), str):
+        return ()
+    completed = str(found.get("status")).lower() == COMPLETED
+    digests = [one.get("digest") for one in inputs.values() if isinstance(one, dict)]
+    return tuple(
+        Manifest(found["partition"], digest, completed, at)
+        for digest in digests
+        if isinstance(digest, str)
+    )
+
+
+def in_terms_of(manifest: Manifest, ready: Mapping[str, str], whole: Mapping[str, str]) -> Manifest:
+    """Say it of the files that a watch chooses, where it says it of all that are there now.
+
+    :param ready: the digests of what is chosen, by key.
+    :param whole: the digests of whole folders, which is what a scoring sees.
+    """
+    key = manifest.partition
+    if key in ready and manifest.digest == whole.get(key):
+        return manifest._replace(digest=ready[key])
+    return manifest
 
 
 class OfPartitions:

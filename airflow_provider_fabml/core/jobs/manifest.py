@@ -7,10 +7,7 @@ Names that begin with ``_`` are data to nobody: readers of a lakehouse hide them
 from __future__ import annotations
 
 import json
-import posixpath
 from typing import TYPE_CHECKING, Any
-
-from airflow_provider_fabml import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +27,7 @@ def manifest_uris(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     ``outputs`` are a handle's: ``{"score": {"type": "UriFile", "uri": "azureml://…"}}``.
     """
     folders = {
-        posixpath.dirname(output["uri"]) if output["type"] == "UriFile" else output["uri"]
+        output["uri"].rpartition("/")[0] if output["type"] == "UriFile" else output["uri"]
         for output in outputs.values()
     }
     return tuple(sorted(f"{folder.rstrip('/')}/{NAME}" for folder in folders))
@@ -42,6 +39,7 @@ def manifest(
     *,
     inputs: Mapping[str, Mapping[str, Any]],
     outputs: Mapping[str, Mapping[str, Any]],
+    written_by: str,
     now: datetime,
 ) -> dict[str, Any]:
     """The manifest of a job that has ended, as plain JSON.
@@ -71,7 +69,7 @@ def manifest(
         "inputs": _merged(handle.inputs or {}, inputs),
         "outputs": _merged(handle.outputs or {}, outputs),
         "written_at": now.isoformat(),
-        "written_by": f"airflow-provider-fabml/{__version__}",
+        "written_by": written_by,
     }
 
 

@@ -144,7 +144,7 @@ def _from_item_text(
     lakehouse, path = parse_item_path(text, home, field=field)
     row = row_for_shortcut(path, mapping, lakehouse=lakehouse, field=field)
     if row is not None:
-        return _place(row, below(path, row.shortcut or ""), default_endpoint)
+        return _place(row, below(path, row.shortcut or ""), mapping, default_endpoint)
     if lakehouse is None:
         raise UsageError(
             rule="shortcut-unmapped",
@@ -185,7 +185,7 @@ def _from_url(
     if found is not None:
         row = row_for_shortcut(found.path, mapping, lakehouse=found.lakehouse, field=field)
         if row is not None:
-            return _place(row, below(found.path, row.shortcut or ""), default_endpoint)
+            return _place(row, below(found.path, row.shortcut or ""), mapping, default_endpoint)
     return Location(url.account, url.container, url.path, url.endpoint)
 
 
@@ -203,11 +203,15 @@ def onelake_location(place: ItemPath, endpoint: str | None) -> Location:
     return Location("onelake", workspace, f"{item}/{path}", known)
 
 
-def _place(row: MappingRow, rest: str, default_endpoint: str | None) -> Location:
+def _place(
+    row: MappingRow, rest: str, mapping: Sequence[MappingRow], default_endpoint: str | None
+) -> Location:
+    """Give the place a row's shortcut shows; another row may name its container's datastore."""
     path = "/".join(part for part in (row.prefix, rest) if part)
-    datastore = f"datastores/{row.datastore}" if row.datastore else None
     endpoint = endpoint_of(row, default_endpoint)
-    return Location(row.account, row.container, path, endpoint, datastore)
+    return storage_location(
+        StorageUrl(row.account, row.container, path, endpoint), [row] if row.datastore else mapping
+    )
 
 
 def endpoint_of(row: MappingRow, default_endpoint: str | None) -> str:

@@ -18,7 +18,12 @@ from airflow_provider_fabml.core.arrivals.ledger import (
     ledger_json,
     read_ledger,
 )
-from airflow_provider_fabml.core.arrivals.manifest import Manifest, OfPartitions, read_manifest
+from airflow_provider_fabml.core.arrivals.manifest import (
+    Manifest,
+    OfPartitions,
+    in_terms_of,
+    read_manifest,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -51,7 +56,7 @@ def digest(version: int) -> str:
 
 def manifest(key: str, version: int, *, completed: bool = True, at: datetime = NOW) -> Manifest:
     """The end of a scoring."""
-    return Manifest(key, frozenset({digest(version)}), completed, at)
+    return Manifest(key, digest(version), completed, at)
 
 
 READY = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3).map(digest))
@@ -147,7 +152,7 @@ class Routing(RuleBasedStateMachine):
         key, found = run = data.draw(st.sampled_from(self.running))
         self.running.remove(run)
         if how != "lost":
-            self.manifests.append(Manifest(key, frozenset({found}), how == "completed", self.now))
+            self.manifests.append(Manifest(key, found, how == "completed", self.now))
             self.ended.add(run)
 
     @rule(dies=st.sampled_from(["", "before the ledger", "after the ledger"]))
@@ -242,7 +247,7 @@ def test_what_is_no_ledger_is_read_as_an_empty_one(value):
                                   '{"partition": "a", "inputs": "x"}', "\udcff"])  # fmt: skip
 def test_what_is_no_manifest_of_a_partition_says_nothing(text):
     """Half a file, another file, or the manifest of a run without a partition."""
-    assert read_manifest(text.encode(errors="surrogateescape"), NOW) is None
+    assert read_manifest(text.encode(errors="surrogateescape"), NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -253,12 +258,10 @@ def test_a_manifest_says_which_data_was_scored_and_how_it_ended(status, complete
     content = {
         "partition": "a",
         "status": status,
-        "inputs": {"a": {"digest": "d", "uri": "x"}, "n": {"value": 3}},
+        "inputs": {"heart": {"digest": "d"}, "n": {"value": 1}},
         "job": "j",
     }
-    assert read_manifest(json.dumps(content).encode(), NOW) == Manifest(
-        "a", frozenset({"d"}), completed, NOW
-    )
+    assert read_manifest(json.dumps(content).encode(), NOW) == (Manifest("a", "d", completed, NOW),)
 
 
 def test_manifests_of_a_partition_lie_in_its_folder():
@@ -268,3 +271,11 @@ def test_manifests_of_a_partition_lie_in_its_folder():
     assert wanted("endpoints/dag/b/run/_manifest.json")
     assert not wanted("endpoints/dag/b/run/predictions.csv")
     assert not wanted("endpoints/dag/c/run/_manifest.json")
+
+
+def test_a_scoring_of_the_whole_folder_is_one_of_the_chosen_files():
+    """A scoring digests all files, a watch those of its glob: now equal folders are equal data."""
+    scored = Manifest("a", "whole", completed=True, at=NOW)
+    assert in_terms_of(scored, {"a": "chosen"}, {"a": "whole"}).digest == "chosen"
+    assert in_terms_of(scored, {"a": "chosen"}, {"a": "changed"}) == scored
+    assert in_terms_of(scored, {}, {"a": "whole"}) == scored

@@ -46,6 +46,7 @@ def test_a_manifest_says_what_was_scored_by_what_for_whom() -> None:
         RunIdentity("d", "r", "t", 3, "2026-01-31"),
         inputs={"heart": {"count": 2, "bytes": 9, "digest": "abc"}},
         outputs={"score": {"files": 1, "rows": 7}},
+        written_by="a provider",
         now=datetime(2026, 2, 1, tzinfo=UTC),
     )
     read = json.loads(to_bytes(made))

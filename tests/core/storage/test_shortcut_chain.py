@@ -229,4 +229,5 @@ def test_what_is_remembered_is_bounded_and_grows_old():
     known.put("c", 3, 5.0)
 
     assert [known.get(key, 6.0) for key in "abc"] == [1, None, 3]
-    assert (known.get("a", 9.9), known.get("a", 10.0), len(known)) == (1, None, 1)
+    assert (known.get("a", 9.9), known.get("a", 10.0), len(known)) == (1, None, 2)
+    assert (known.get("c", 9.9, 4.9), known.get("c", 9.9, 5.0)) == (None, 3)

@@ -16,11 +16,10 @@ class Remembered(Generic[K, V]):
         self._most, self._age = most, age
         self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
 
-    def get(self, key: K, now: float) -> V | None:
-        """The value, if it is there and younger than `age`."""
+    def get(self, key: K, now: float, age: float | None = None) -> V | None:
+        """The value, if it is there and younger than its age, or than the `age` asked for."""
         at, value = self._kept.get(key, (None, None))
-        if at is None or now - at >= self._age:
-            self._kept.pop(key, None)
+        if at is None or now - at >= (self._age if age is None else age):
             return None
         self._kept.move_to_end(key)
         return value
