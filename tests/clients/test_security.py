@@ -7,16 +7,12 @@ hosts can stop a request to it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import select
-import socket
-import socketserver
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.foreign import Foreign, foreign_host
+from support.proxy import proxy
 
 from airflow_provider_fabml.clients.batch_endpoint import (
     AsyncBatchEndpointClient,
@@ -244,40 +240,6 @@ def test_a_bundle_is_a_path_and_no_switch(emulator: EmulatorServer, value: objec
         connect(emulator, value)  # type: ignore[arg-type]
 
 
-class _Tapped(socketserver.BaseRequestHandler):
-    """A forward proxy that keeps every byte it carries."""
-
-    def handle(self) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.request.recv(4096)
-        self.server.bytes += head  # type: ignore[attr-defined]
-        host, _, port = head.split()[1].decode().partition(":")
-        with socket.create_connection((host, int(port))) as far:
-            self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            ends = {self.request: far, far: self.request}
-            while True:
-                for end in select.select(list(ends), [], [], 10)[0]:
-                    data = end.recv(65536)
-                    if not data:
-                        return
-                    self.server.bytes += data  # type: ignore[attr-defined]
-                    ends[end].sendall(data)
-
-
-@contextlib.contextmanager
-def tapped_proxy() -> Iterator[Any]:
-    """Serve the proxy in a thread."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Tapped) as server:
-        server.daemon_threads = True
-        server.bytes = b""  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_proxy_carries_tokens_and_secrets_only_inside_tls(
     emulator: EmulatorServer, connection: Any, asynchronous: bool
@@ -289,15 +251,14 @@ def test_a_proxy_carries_tokens_and_secrets_only_inside_tls(
             with pytest.raises(PermanentError, match="404"):
                 await client.get_job("no-such-job")
 
-    with tapped_proxy() as proxy:
-        proxies = {"https": f"http://127.0.0.1:{proxy.server_address[1]}"}
-        through = connection._replace(proxies=proxies)
+    with proxy() as tapped:
+        through = connection._replace(proxies=tapped.proxies)
         if asynchronous:
             asyncio.run(read(through))
         else:
             with BatchEndpointClient(through) as client:
                 assert client.get_workspace()["name"]
-        carried = proxy.bytes
+        carried = tapped.bytes
     assert carried.count(b"CONNECT 127.0.0.1:") >= 2
     secret = str(emulator.workspace.principals[0].secret).encode()
     for word in (b"Bearer", b"eyJ", b"client_secret", secret):

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from airflow_provider_fabml.core.errors import PermanentError
 from airflow_provider_fabml.core.service.cloud import (
     AZURE_CLOUDS,
+    FABRIC_API,
     Cloud,
     api_url,
+    fabric_cloud,
     scoring_url,
     token_url,
     trusted,
 )
-from airflow_provider_fabml.core.service.http import ARM, ML
+from airflow_provider_fabml.core.service.http import ARM, FABRIC, ML
 
 PUBLIC = AZURE_CLOUDS["AzureCloud"]
 CHINA = AZURE_CLOUDS["AzureChinaCloud"]
@@ -52,6 +54,36 @@ def test_hosts_of_the_cloud_are_trusted(cloud: Cloud, url: str) -> None:
     """The cloud's own hosts, and those the connection names."""
     assert trusted(url, cloud)
     assert api_url(url, cloud) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "is_sent"),
+    [
+        ("https://api.fabric.microsoft.com/v1/workspaces", True),
+        ("https://API.fabric.microsoft.com:443/v1/workspaces", True),
+        ("http://api.fabric.microsoft.com/v1/workspaces", False),
+        ("https://api.fabric.microsoft.com:8443/v1/workspaces", False),
+        ("https://api.fabric.microsoft.com.evil.test/v1", False),
+        ("https://onelake.blob.fabric.microsoft.com/x", False),
+        ("https://management.azure.com/subscriptions", False),
+    ],
+)
+def test_fabrics_token_goes_to_its_api_alone(url: str, is_sent: bool) -> None:
+    """Not to OneLake, not to Azure, and no other token to it; nor is it sent where nobody asks it."""
+    cloud = fabric_cloud(FABRIC_API)
+    assert trusted(url, cloud, FABRIC) is is_sent
+    assert not trusted(url, cloud, ARM)
+    assert not trusted(url, cloud, ML)
+    assert not trusted(url, PUBLIC, FABRIC)
+    assert cloud.scope(FABRIC) == "https://api.fabric.microsoft.com/.default"
+
+
+def test_a_custom_api_keeps_fabrics_audience() -> None:
+    """A private link's host takes tokens for the same audience, and is the only one to get them."""
+    cloud = fabric_cloud("https://ws.z12.w.api.fabric.microsoft.com")
+    assert trusted("https://ws.z12.w.api.fabric.microsoft.com/v1/x", cloud, FABRIC)
+    assert not trusted(f"{FABRIC_API}/v1/x", cloud, FABRIC)
+    assert cloud.scope(FABRIC) == f"{FABRIC_API}/.default"
 
 
 @pytest.mark.parametrize(
