@@ -49,9 +49,10 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
     :param onelake_conn_id: connection of type ``onelake`` or ``wasb``.
     :param poll_interval: seconds between two looks; in a shared listing the shortest holds.
     :param start: ``existing``: the first look tells what is complete already; ``now``: it does not.
-    :param rules: what must hold for each partition, as with ``OneLakeShortcutSensor``: ``glob``,
-        ``min_count``, ``min_bytes``, ``min_file_bytes``, ``marker``, ``quiet_for``,
-        ``allow_empty_files``.
+
+    All other keywords are rules that must hold for each partition, as with ``OneLakeShortcutSensor``:
+    ``glob``, ``min_count``, ``min_bytes``, ``min_file_bytes``, ``marker``, ``quiet_for``,
+    ``allow_empty_files``.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from airflow_provider_fabml.core.errors import FabmlError
 from airflow_provider_fabml.core.jobs.failure import FailureReason
 from airflow_provider_fabml.core.scoring.invocation import parse_invocation
 from airflow_provider_fabml.core.scoring.job_io import UriFile
+from airflow_provider_fabml.core.service import fabric_flows
 from airflow_provider_fabml.core.service.answers import expect
 from airflow_provider_fabml.core.service.http import Response
 from airflow_provider_fabml.core.storage.landing import timeout_text
@@ -107,7 +108,7 @@ def test_remedies_name_only_what_exists():
     from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 
     known = set(AzureMLInvokeBatchEndpointOperator.template_fields)
-    known |= {*OneLakeShortcutSensor.template_fields, "mapping"}
+    known |= {*OneLakeShortcutSensor.template_fields, "mapping", "lakehouse"}
     named = [word for row in SYMPTOMS for word in quoted(row[1])]
     assert {word for word in named if re.fullmatch(r"[a-z_]+", word)} <= known
 
@@ -115,7 +116,8 @@ def test_remedies_name_only_what_exists():
 def role_words() -> str:
     """Return the remedies of the refusals that a missing role causes."""
     storage = storage_errors._REMEDIES["AuthorizationPermissionMismatch"]
-    return "\n".join([answered(403), storage, remedy("AuthorizationPermissionMismatch")])
+    compute = remedy("AuthorizationPermissionMismatch")
+    return "\n".join([answered(403), storage, compute, fabric_flows._REMEDIES[403]])
 
 
 @pytest.mark.parametrize("row", ROLES, ids=lambda row: row[1])
@@ -126,7 +128,7 @@ def test_refusals_name_the_roles(row):
 
 def test_the_table_has_every_role():
     """A role that a remedy names is in the table."""
-    named = set(re.findall(r"AzureML [A-Z]\w+ [A-Z]\w+|Storage Blob Data \w+", role_words()))
+    named = set(re.findall(r"AzureML [A-Z]\w+ [A-Z]\w+|Storage Blob Data \w+|Viewer", role_words()))
     assert named == {row[1] for row in ROLES}
 
 
