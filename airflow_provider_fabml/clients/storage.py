@@ -158,9 +158,9 @@ class StorageClient:
         return True
 
     def check_access(self, location: Location) -> None:
-        """List one name of the location's container, or, without one, one container."""
+        """List one name below the location, or, where it has no container, one container."""
         if location.container:
-            self.answer(location, ListPage("", size=1))
+            self.answer(location, ListPage(location.path, size=1))
             return
         with translated(location):
             next(self._service(location).list_containers(results_per_page=1).by_page(), None)

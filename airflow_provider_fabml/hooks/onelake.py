@@ -13,14 +13,15 @@ from airflow_provider_fabml.core.connections.storage_connection import (
     parse_storage_connection,
 )
 from airflow_provider_fabml.core.errors import FabmlError
-from airflow_provider_fabml.core.storage.location import Location, resolve
+from airflow_provider_fabml.core.storage.location import Location, onelake_location, resolve
+from airflow_provider_fabml.core.storage.shortcuts.item_path import ItemPath
+from airflow_provider_fabml.core.storage.storage_url import is_onelake_endpoint
 from airflow_provider_fabml.core.storage.translation import end_location, item_path_of
 from airflow_provider_fabml.hooks.airflow_errors import connection_found
 
 if TYPE_CHECKING:
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
-    from airflow_provider_fabml.core.storage.shortcuts.item_path import ItemPath
 
 
 class OneLakeStorageHook(BaseHook):
@@ -114,17 +115,22 @@ class OneLakeStorageHook(BaseHook):
         return AsyncStorageClient(await self.aget_settings())
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one blob name of each mapped container, or one container without a mapping."""
+        """List one blob name of each mapped container, or one container without a mapping.
+
+        Fabric is asked for the shortcuts of the connection's lakehouse, where it is to be asked.
+        """
         try:
-            places = _places(self.get_settings())
+            settings = self.get_settings()
+            places = _places(settings)
             with self.get_client() as client:
                 for place in places:
                     client.check_access(place)
+            shown = [place.url for place in places] + _shortcuts_listed(settings)
         except FabmlError as error:
             return False, str(error)
-        if not places:
+        if not shown:
             return True, "The fields are complete; nothing was asked, as no account is named."
-        return True, f"Listed {', '.join(place.url for place in places)}"
+        return True, f"Listed {', '.join(shown)}"
 
 
 def _resolved(settings: StorageSettings, path: str, field: str) -> Location:
@@ -145,11 +151,26 @@ def _told_by_fabric(settings: StorageSettings, place: Location, item: ItemPath) 
     return end_location(end, place, settings.mapping, settings.endpoint)
 
 
+def _shortcuts_listed(settings: StorageSettings) -> list[str]:
+    if settings.fabric_api is None or settings.lakehouse is None:
+        return []
+    from airflow_provider_fabml.clients.fabric import FabricClient
+
+    with FabricClient(settings) as client:
+        client.locate(ItemPath(settings.lakehouse, "Files"))
+    return [f"the shortcuts of {settings.lakehouse}"]
+
+
 def _places(settings: StorageSettings) -> list[Location]:
-    """Where a test may look: the mapped containers, else the account itself."""
+    """Where a test may look: the mapped containers, else the account itself.
+
+    OneLake's account cannot be listed, so the connection's lakehouse stands for it.
+    """
     rows = [
         resolve(
-            f"azureml://datastores/{row.datastore}/paths/x" if row.datastore else f"{row.shortcut}",
+            f"azureml://datastores/{row.datastore}/paths/x"
+            if row.datastore
+            else "/".join(part for part in (row.lakehouse, row.shortcut) if part),
             settings.mapping,
             default_endpoint=settings.endpoint,
             field="mapping",
@@ -158,6 +179,9 @@ def _places(settings: StorageSettings) -> list[Location]:
     ]
     if rows or settings.endpoint is None:
         return list(dict.fromkeys(rows))
+    if is_onelake_endpoint(settings.endpoint):
+        home = settings.lakehouse
+        return [onelake_location(ItemPath(home, "Files"), settings.endpoint)] if home else []
     account = settings.endpoint.rpartition("/")[2].partition(".")[0]
     return [Location(account, "", "", settings.endpoint)]
 

@@ -19,6 +19,7 @@ from support.fabric import (
     onelake,
     served,
 )
+from support.onelake_host import onelake_host
 
 from airflow_provider_fabml.core.errors import PermanentError, UsageError
 from airflow_provider_fabml.core.storage.readiness import Rules
@@ -129,6 +130,34 @@ def test_a_refusal_of_fabrics_names_the_remedy_and_no_secret(hook):
         hook().resolve(f"{WORKSPACE}/{OTHER}/Files/x")
     assert "Remedy" in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+def test_the_connection_test_asks_fabric_too(hook):
+    """The lakehouse's shortcuts are listed; where Fabric does not show it, that is the answer."""
+    assert hook(mapping=None).test_connection() == (
+        True,
+        f"Listed the shortcuts of {WORKSPACE}/{LAKE}",
+    )
+    ok, text = hook(mapping=None, lakehouse=f"{OTHER}/{LAKE}").test_connection()
+    assert (ok, "ItemNotFound" in text) == (False, True)
+
+
+def test_the_connection_test_looks_into_onelake(emulator, hook, tmp_path):
+    """With OneLake as the host, the lakehouse's files are listed there, with a token for storage."""
+    host = "westeurope-onelake.blob.fabric.microsoft.com"
+    roots = tmp_path / "roots.pem"
+    with onelake_host({f"{WORKSPACE}/{LAKE}/Files/a.csv": 1}, host) as served_by:
+        roots.write_text(
+            emulator.ca_bundle.read_text() + served_by.authority.cert_pem.bytes().decode()
+        )
+        fields = {"ca_bundle": str(roots), "proxies": served_by.proxies, "mapping": None}
+        asked = {"shortcuts": None, "fabric_api": None, **fields}
+        assert hook(f"https://{host}", **asked).test_connection() == (
+            True,
+            f"Listed https://{host}/{WORKSPACE}/{LAKE}/Files",
+        )
+        assert hook(f"https://{host}", **asked, lakehouse=None).test_connection()[0] is True
+        assert served_by.asked == [f"{host}/{WORKSPACE}"]
 
 
 @pytest.mark.azurite
