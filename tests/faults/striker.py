@@ -38,10 +38,12 @@ class Striker:
         self._rig, self._metadata, self._hands, self._load = rig, metadata, hands, load
         self._senses, self._began = Senses(rig), now()
         self.cleared: dict[Key, int] = {}
+        self.untold: dict[Key, int] = {}
 
     def aim(self, strike: Strike) -> Aim:
         """Return an aim of that strike; nothing is slowed for it yet."""
-        return Aim(strike, self._rig, self._senses, self._hands, self._load, self.cleared)
+        clears = self.cleared, self.untold
+        return Aim(strike, self._rig, self._senses, self._hands, self._load, clears)
 
     def try_to_hit(self, aim: Aim, seen: Sequence[Seen], in_flight: int) -> Hit | None:
         """Strike if one of *seen* is at the point; None if none is, or it had moved on."""

@@ -40,6 +40,22 @@ def test_a_clear_has_a_second_attempt_and_a_cancelled_job():
     assert judge(**{**GOOD, **changes}).faults == {}
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_clear_that_nobody_was_told_may_go_either_way(attempts):
+    """The dead worker's job is taken up, or another one is started; never a third."""
+    jobs = [_job("j0", "Canceled", "1"), _job("j1", attempt="2-x7")][2 - attempts :]
+    blobs = {_output("1"), _output("2-x7")}
+    changes = {
+        "jobs": jobs,
+        "blobs": blobs,
+        "untold": {KEY: 1},
+        "results": {KEY: {"job_name": "j1"}},
+    }
+    assert judge(**{**GOOD, **changes}).faults == {}
+    more = {**changes, "jobs": [*jobs, _job("j2", attempt="3"), _job("j3", attempt="4")]}
+    assert "needless" in judge(**{**GOOD, **more}).faults
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

@@ -95,7 +95,13 @@ def invocations(emulator: EmulatorServer) -> set[str]:
     return {truth["request"]["tags"]["airflow_invocation"] for truth in emulator.control.jobs()}
 
 
-def verdict(rig: Rig, metadata: Metadata, prefix: str, cleared: dict[Key, int]) -> Verdict:
+def verdict(
+    rig: Rig,
+    metadata: Metadata,
+    prefix: str,
+    cleared: dict[Key, int],
+    untold: dict[Key, int],
+) -> Verdict:
     """Judge the DAG runs whose ids begin with *prefix*."""
     results = metadata.results()
     tasks = [each.key for each in metadata.tasks(finished_too=True)]
@@ -107,6 +113,7 @@ def verdict(rig: Rig, metadata: Metadata, prefix: str, cleared: dict[Key, int]) 
         [job for job in jobs(rig.emulator) if job.key.run_id.startswith(prefix)],
         blobs,
         cleared,
+        untold,
     )
 
 

@@ -52,6 +52,7 @@ def judge(
     jobs: Sequence[Job],
     blobs: Collection[str],
     cleared: Mapping[Key, int],
+    untold: Mapping[Key, int] | None = None,
 ) -> Verdict:
     """Return the verdict once the load has ended.
 
@@ -59,23 +60,28 @@ def judge(
     :param results: each task instance's returned handle.
     :param blobs: names of all blobs in the container.
     :param cleared: how often each task instance was cleared while its job was running.
+    :param untold: Clears besides that no process was left to be told of: one of these may open another
+        attempt or go on with the job (the case that Airflow gives no means to tell).
     """
+    untold = untold or {}
+    at_most = {key: cleared.get(key, 0) + untold.get(key, 0) for key in {*cleared, *untold}}
     by_task: dict[Key, list[Job]] = {key: [] for key in results}
     for job in jobs:
         by_task.setdefault(job.key, []).append(job)
     return Verdict(
         unfinished=[f"{run}: {state}" for run, state in runs.items() if state != "success"],
         duplicates=_duplicates(by_task),
-        needless=_needless(by_task, cleared),
+        needless=_needless(by_task, at_most),
         missing=[str(key) for key, made in by_task.items() if len(made) <= cleared.get(key, 0)],
         lost=_lost(results, {job.name: job for job in jobs}, blobs),
         running=[f"{job.name}: {job.state}" for job in jobs if job.state not in ENDED],
-        cancelled=_cancelled(by_task, cleared),
+        cancelled=_cancelled(by_task, at_most),
         counts={
             "DAG runs": len(runs),
             "task instances": len(results),
             "jobs": len(jobs),
             "Clears": sum(cleared.values()),
+            "Clears that nobody was told": sum(untold.values()),
             "cancelled jobs": sum(job.state == CANCELED for job in jobs),
         },
     )
