@@ -105,7 +105,6 @@ class Submitter:
             except (TransientError, PermanentError) as error:
                 if not isinstance(step, _QUESTIONS):
                     raise
-                log.info("%s", error)
                 known = known.troubled(error, self._now())
 
     def _ask(self, step: steps.Ask, known: Known) -> Known:

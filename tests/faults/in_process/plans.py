@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from faults.in_process.effects import Moment
 
 # Longer than anything here takes between an intent and a look-up, short enough to wait for.
-SETTLE = 3.0
+SETTLE = 2.0
 
 
 class Kill(NamedTuple):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.azurite
 @pytest.mark.timeout(900)
 def test_seeded_lives_end_with_one_job_for_each_attempt(lake: Azurite):
     """Several kills at random points, Clears, edited DAG files and faulty answers on top."""
-    outcome = carry_out(lake, [draw_plan(seed) for seed in range(8)])
+    outcome = carry_out(lake, [draw_plan(seed) for seed in range(6)])
     print(outcome.tally.table())
     assert not outcome.failures, "\n".join(outcome.failures)
-    assert outcome.tally.kills.total() >= 8
+    assert outcome.tally.kills.total() >= 6

@@ -134,7 +134,8 @@ class World:
         """How many predictions lie at an output's URI (a file's, or a folder's)."""
         _, _, path = uri.partition("/paths/")
         with self.scoring.container() as container:
-            names = [b.name for b in container.list_blobs(name_starts_with=path) if b.size]
+            blobs = [b for b in container.list_blobs(name_starts_with=path) if b.size]
+            names = [b.name for b in blobs if not b.name.endswith("/_manifest.json")]
             texts = [container.download_blob(n, encoding="utf-8").readall() for n in names]
         return sum(len(text.splitlines()) for text in texts)
 
