@@ -235,7 +235,7 @@ def test_waiting_costs_one_request_a_look(connections, caplog):
     """While nothing is there, each look of the trigger is one listing."""
     started = time.monotonic()
     with caplog.at_level("INFO", "azure.core.pipeline.policies.http_logging_policy"):
-        run_to_end(sensor(deferrable=True, timeout=2, poke_interval=0.5), connections=connections)
+        run_to_end(sensor(deferrable=True, timeout=5, poke_interval=0.5), connections=connections)
     took = time.monotonic() - started
     requests = [line for line in caplog.messages if "Request URL" in line]
 
