@@ -29,7 +29,7 @@ from airflow_provider_fabml.core.jobs.job import JobHandle, JobView, is_terminal
 from airflow_provider_fabml.core.jobs.known import Known
 from airflow_provider_fabml.core.jobs.look_up import INVOCATION_TAG
 from airflow_provider_fabml.core.jobs.record import Record, mark_of
-from airflow_provider_fabml.core.jobs.submission_errors import taken_over
+from airflow_provider_fabml.core.jobs.submission_errors import not_waited_for, taken_over
 from airflow_provider_fabml.core.scoring.invocation import (
     place_outputs,
     request_body,
@@ -238,6 +238,8 @@ class Submitter:
         handle = record.handle._replace(status=step.status)
         if self._resumed:
             log.info("Resuming job %s of attempt %s", handle.job_name, record.attempt)
+        if record.unseen:
+            log.warning(not_waited_for(record.open_posts(), handle.job_name))
         return Submitted(handle, self._observed, self._resumed, record.ends)
 
     def _end(self, step: steps.End, known: Known) -> Known:

@@ -22,7 +22,7 @@ from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_term
 from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, to_bytes
 from airflow_provider_fabml.core.jobs.polling import Pace
 from airflow_provider_fabml.core.jobs.record import is_over
-from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look, not_waited_for
+from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
@@ -110,9 +110,6 @@ class ScoringRun:
         log.info("Job %s: %s", handle.job_name, handle.studio_url)
         deployment = handle.deployment_name
         log.info("Deployment %s, inputs %s, outputs %s", deployment, handle.inputs, handle.outputs)
-        record = self._memory.record()
-        if record is not None and record.unseen:
-            log.warning(not_waited_for(record.open_posts(), handle.job_name))
         return submitted
 
     def confirm(self, submitted: Submitted, settings: Mapping[str, Any]) -> JobHandle:
@@ -196,13 +193,14 @@ class ScoringRun:
         facts = self._leave_manifest(handle, record, result["checked_outputs"])
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         for outlet in self._task.outlets:
-            self._context["outlet_events"][outlet].extra = {"azure_ml_job": result, **facts}
+            extra: dict[str, Any] = {"azure_ml_job": result, "manifest": facts}
+            self._context["outlet_events"][outlet].extra = extra
         return result
 
     def _leave_manifest(
         self, handle: JobHandle, record: Record | None, checked: dict[str, Any]
     ) -> dict[str, Any]:
-        """Write the manifest beside the outputs (D10); gives what asset events carry of it."""
+        """Write the manifest beside the outputs (D10), and give it."""
         facts = manifest(
             handle,
             identity_of(self._context),
@@ -216,7 +214,7 @@ class ScoringRun:
             for uri in self._checks.write_manifests(uris, to_bytes(facts)):
                 log.warning("%s is out of this connection's reach: no manifest there", uri)
             log.info("Manifest at %s", ", ".join(uris))
-        return {"manifest": facts}
+        return facts
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, and notice that a person ended the task."""

@@ -83,7 +83,7 @@ def _next_question(known: Known, now: datetime) -> Step:
     record = known.record
     if record is None:
         return _open(now, known.now.try_number, known.limits)
-    if not known.ours and is_over(record, known.now, known.status):
+    if _is_before(known, record):
         following = max(known.now.try_number, record.attempt + 1)
         return _settle(known, record, now) or _open(
             now, following, known.limits, _unseen(record, known.found)
@@ -107,7 +107,11 @@ def _after_trouble(known: Known, step: Step, now: datetime) -> Step:
         if isinstance(trouble, PermanentError) and isinstance(step, End):
             why = f"job {step.job_name} could not be cancelled ({trouble.what})"
             return LeaveBehind(step.record, (step.job_name,), f"may still run: {why}")
-        if isinstance(trouble, PermanentError) and isinstance(step, LookUp) and _is_before(known):
+        if (
+            isinstance(trouble, PermanentError)
+            and isinstance(step, LookUp)
+            and _is_before(known, step.record)
+        ):
             why = f"{may_have_started(step.record)}: the lists could not be read ({trouble.what})"
             return LeaveBehind(step.record, (), f"is not known to the end. {why}")
         return Fail(asked_in_vain(known.record, trouble))
@@ -116,10 +120,9 @@ def _after_trouble(known: Known, step: Step, now: datetime) -> Step:
     return step
 
 
-def _is_before(known: Known) -> bool:
+def _is_before(known: Known, record: Record) -> bool:
     """Whether the record is of the attempt before, which is to be settled."""
-    record = known.record
-    return record is not None and not known.ours and is_over(record, known.now, known.status)
+    return not known.ours and is_over(record, known.now, known.status)
 
 
 def _settle(known: Known, before: Record, now: datetime) -> Step | None:
@@ -225,7 +228,7 @@ def _deadline(known: Known, now: datetime) -> datetime | None:
     Where that has passed and no job is known there is nothing to wait for yet: this try's counts.
     """
     record = known.record
-    if record is None or is_over(record, known.now, known.status):
+    if record is None or _is_before(known, record):
         return known.limits.deadline
     if record.job is None and record.ends is not None and record.ends < now:
         return known.limits.deadline
