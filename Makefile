@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node servers demo up down status clean test test-lowest test-cancels test-faults test-faults-quick test-soak bench pictures lint format lock
+.PHONY: help setup node servers demo up down status clean test test-lowest test-cancels test-faults test-faults-quick test-arrivals test-soak bench bench-arrivals pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,12 +66,18 @@ test-faults: setup node servers ## kill, stop and cut a distributed Airflow unde
 test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null
 
+test-arrivals: setup node servers ## land partitions while Airflow's processes and storage die (PostgreSQL; ~45 minutes)
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/arrivals/proof.py
+
 test-soak: setup node ## 2,000 invocations under faulty answers, then three clients side by side (~20 minutes)
 	@$(BIN)/python tests/faults/soak/soak.py
 	@$(BIN)/python tests/faults/soak/side_by_side.py
 
 bench: setup ## time what is claimed to be cheap
 	@$(BIN)/pytest -q -s tests/benchmarks/import_budget.py
+
+bench-arrivals: setup node servers ## time the way from complete data to a queued scoring run (PostgreSQL; ~20 minutes)
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/arrivals/latency.py
 
 pictures: setup node ## take the README's picture anew (wants Playwright and Chromium)
 	@$(BIN)/python tests/docs/take_pictures.py

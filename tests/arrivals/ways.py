@@ -1,0 +1,13 @@
+"""What the measurement of latency compares; its DAG file reads this too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FLOOR, POLLING, QUEUED = "floor", "polling", "queued"
+PARTITIONS = "date=%Y-%m-%d"
+EVERY = 10.0
+WAYS: dict[str, dict[str, Any]] = {POLLING: {"poll_interval": EVERY}}
+# How many assets watch each of these trees, where nothing ever lands.
+IDLE = {"idle-one": 1, "idle-fifty": 50}
+IDLE_EVERY = 10.0
