@@ -58,10 +58,10 @@ servers: # PostgreSQL and Redis, which a distributed Airflow needs
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql redis-server >/dev/null; }
 
 test-cancels: setup node servers ## end and disturb waiting tasks in every way on a real Airflow (PostgreSQL; ~8 minutes)
-	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/system/cancels/matrix.py
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/system/cancels/matrix.py
 
 test-faults: setup node servers ## kill, stop and cut a distributed Airflow under load (PostgreSQL, Celery; ~25 minutes)
-	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/faults/scenarios.py tests/faults/distributed.py
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/faults/scenarios.py tests/faults/distributed.py
 
 test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null

@@ -48,6 +48,9 @@ def get_provider_info() -> dict[str, Any]:
             _modules(_ONELAKE, f"{package}.triggers.arrival"),
         ],
         "connection-types": [azure_ml_connection_form(), onelake_connection_form()],
+        "queues": [
+            f"{package}.queues.storage_queue.AzureStorageQueueMessageQueueProvider",
+        ],
         "extra-links": [f"{package}.links.azure_ml.AzureMLStudioJobLink"],
     }
 

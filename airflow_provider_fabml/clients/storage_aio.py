@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from airflow_provider_fabml.clients.async_identity import AsyncIdentity
 from airflow_provider_fabml.clients.beside import beside
 from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
-    STORAGE_SCOPE,
     BlobFacts,
     Clock,
     Concluded,
@@ -20,7 +20,6 @@ from airflow_provider_fabml.clients.storage_common import (
     to_blob,
     translated,
 )
-from airflow_provider_fabml.clients.transport_errors import readable_token
 from airflow_provider_fabml.core.arrivals.survey import survey
 from airflow_provider_fabml.core.storage.probe import (
     Answer,
@@ -61,7 +60,7 @@ class AsyncStorageClient:
         self._arguments = client_arguments(
             settings, retry_total=retry_total, request_hook=request_hook
         )
-        self._identity: Any = None
+        self._identity = AsyncIdentity(settings)
         self._services: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
@@ -80,9 +79,7 @@ class AsyncStorageClient:
         for service in self._services.values():
             await service.close()
         self._services.clear()
-        if self._identity is not None:
-            await self._identity.close()
-            self._identity = None
+        await self._identity.close()
 
     async def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
@@ -97,10 +94,13 @@ class AsyncStorageClient:
         """Carry the requests of a conversation of `core.storage` until it concludes."""
         return await beside(self._drive(location, talk))
 
-    async def survey(self, root: Location, watches: Iterable[Watch]) -> Survey:
-        """Judge all partitions of a tree in one listing."""
+    async def survey(
+        self, root: Location, watches: Iterable[Watch], *, under: str | None = None
+    ) -> Survey:
+        """Judge all partitions of a tree in one listing; with `under`, those in a folder of it."""
         # Many watches of one page may take longer than an event loop can spare.
-        return await beside(self._drive(root, survey(root.path, watches), threaded=True))
+        talk = survey(root.path, watches, under=under)
+        return await beside(self._drive(root, talk, threaded=True))
 
     async def exists_any(self, location: Location) -> bool:
         """Whether any blob lies at or below the location; directories alone do not count."""
@@ -124,42 +124,32 @@ class AsyncStorageClient:
                 return value
             request = step
 
-    def _service(self, location: Location) -> Any:
+    async def _service(self, location: Location) -> Any:
+        identity = await self._identity.signed_in()
         if location.endpoint not in self._services:
             from azure.storage.blob.aio import BlobServiceClient
 
             self._services[location.endpoint] = make_service(
-                BlobServiceClient, self._settings, location, self._identity, self._arguments
+                BlobServiceClient, self._settings, location, identity, self._arguments
             )
         return self._services[location.endpoint]
-
-    async def _sign_in(self) -> None:
-        """Make the credential; within a request the SDK would repeat a refused identity."""
-        spec = self._settings.credential
-        if spec is not None and self._identity is None:
-            from airflow_provider_fabml.clients.credentials import make_async_credential
-
-            self._identity = make_async_credential(
-                spec, ca_bundle=self._settings.ca_bundle, proxies=dict(self._settings.proxies)
-            )
-            with readable_token():
-                await self._identity.get_token(STORAGE_SCOPE)
 
     async def _answer(self, location: Location, request: Request) -> Answer:
         check_destination(self._settings, location)
         with translated(location):
-            await self._sign_in()
+            service = await self._service(location)
+            container = service.get_container_client(location.container)
             if isinstance(request, HeadBlob):
-                return await self._head(location, request.path)
+                return await self._head(container, request.path)
             if isinstance(request, ReadBlob):
-                return await self._read(location, request)
-            return await self._page(location, request)
+                return await self._read(container, request)
+            return await self._page(container, request)
 
-    async def _read(self, location: Location, request: ReadBlob) -> Answer:
+    async def _read(self, container: Any, request: ReadBlob) -> Answer:
         from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
-        blob = self._service(location).get_blob_client(location.container, request.path)
+        blob = container.get_blob_client(request.path)
         try:
             stream = await blob.download_blob(
                 offset=0, length=request.size, raw_response_hook=clock
@@ -168,11 +158,11 @@ class AsyncStorageClient:
         except HttpResponseError as error:
             return Answer((), clock.now, content=content_of(error))
 
-    async def _head(self, location: Location, path: str) -> Answer:
+    async def _head(self, container: Any, path: str) -> Answer:
         from azure.core.exceptions import HttpResponseError
 
         clock = Clock()
-        blob = self._service(location).get_blob_client(location.container, path)
+        blob = container.get_blob_client(path)
         try:
             found = await blob.get_blob_properties(raw_response_hook=clock)
         except HttpResponseError as error:
@@ -180,8 +170,8 @@ class AsyncStorageClient:
             return Answer((), clock.now)
         return Answer((to_blob(found),), clock.now)
 
-    async def _page(self, location: Location, request: ListPage) -> Answer:
-        container, clock = self._service(location).get_container_client(location.container), Clock()
+    async def _page(self, container: Any, request: ListPage) -> Answer:
+        clock = Clock()
         listing = container.walk_blobs if request.delimited else container.list_blobs
         pages = listing(
             name_starts_with=request.prefix or None,

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
-from airflow_provider_fabml.clients.storage_errors import storage_error
+from airflow_provider_fabml.clients.storage_errors import BLOB_ROLES, storage_error
 from airflow_provider_fabml.core.storage.probe import Answer, Request
 from airflow_provider_fabml.core.storage.readiness import Blob
 
@@ -141,14 +141,14 @@ def to_answer(items: Iterable[Any], now: datetime, token: str | None) -> Answer:
 
 
 @contextmanager
-def translated(location: Location) -> Iterator[None]:
+def translated(location: Location, *, roles: str = BLOB_ROLES) -> Iterator[None]:
     """Turn the SDK's errors into ours, which name a remedy and carry no request."""
     from azure.core.exceptions import AzureError
 
     try:
         yield
     except AzureError as error:
-        raise storage_error(error, location) from None
+        raise storage_error(error, location, roles=roles) from None
 
 
 def content_of(error: Any) -> bytes | None:

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.core.storage.location import Location
 
-_ROLES = (
+BLOB_ROLES = (
     "Give the identity the role Storage Blob Data Reader on the container (to write: Storage Blob "
     "Data Contributor), in OneLake a workspace role; new assignments take minutes. A SAS needs the "
     "permissions read and list."
 )
+QUEUE_ROLES = (
+    "Give the identity the role Storage Queue Data Contributor on the queue and its poison queue; "
+    "new assignments take minutes. A SAS needs the permissions read, add, update and process."
+)
 _LOGIN = "Check the connection's auth fields: key, SAS (expired? lacks list permission?), identity."
 _REMEDIES = {
-    "AuthorizationPermissionMismatch": _ROLES,
-    "InsufficientAccountPermissions": _ROLES,
-    "AuthorizationFailure": f"{_ROLES} The account's firewall answers in the same way. {_LOGIN}",
+    "AuthorizationPermissionMismatch": BLOB_ROLES,
+    "InsufficientAccountPermissions": BLOB_ROLES,
+    "AuthorizationFailure": f"{BLOB_ROLES} The account's firewall answers in the same way. {_LOGIN}",
     "AuthenticationFailed": _LOGIN,
     "InvalidAuthenticationInfo": _LOGIN,
     "NoAuthenticationInformation": _LOGIN,
@@ -37,13 +41,18 @@ _REMEDIES = {
     "AuthorizationServiceMismatch": "The SAS is not for the blob service.",
     "ContainerNotFound": "Create the container, or correct its name in the path or the mapping.",
     "ContainerBeingDeleted": "Wait until the container is gone, and create it again.",
+    "QueueNotFound": "Create the queue and let an Event Grid subscription fill it, or correct "
+    "storage_queue.",
+    "QueueBeingDeleted": "Wait until the queue is gone, and create it again.",
     "AccountIsDisabled": "Enable the storage account.",
 }
 _ALWAYS_TRANSIENT = {408, 425, 429}
 
 
-def storage_error(error: AzureError, location: Location) -> FabmlError:
+def storage_error(error: AzureError, location: Location, *, roles: str = BLOB_ROLES) -> FabmlError:
     """Say which of ours an SDK error is. Its own text stays out: it quotes requests.
+
+    :param roles: the remedy where the identity lacks permission.
 
     400 to 404 are permanent, 408, 429, 5xx and a lost connection pass.
     """
@@ -60,7 +69,7 @@ def storage_error(error: AzureError, location: Location) -> FabmlError:
             return _connection_error(error.__cause__, "The token issuer")
         return _identity_error(error, location)
     if isinstance(error, HttpResponseError):
-        return _http_error(error, location)
+        return _http_error(error, location, roles)
     return _connection_error(error, location.endpoint)
 
 
@@ -75,15 +84,16 @@ def _connection_error(error: Exception, where: str) -> FabmlError:
     return TransientError(what, remedy="Check host name, proxy and firewall if this lasts.")
 
 
-def _http_error(error: object, location: Location) -> FabmlError:
+def _http_error(error: object, location: Location, roles: str) -> FabmlError:
     status = getattr(error, "status_code", None)
     code = getattr(error, "error_code", None)
     code = str(getattr(code, "value", code) or "no error code")
     what = f"Storage answered {status} {code} for {location.url}."
     if status is None or status in _ALWAYS_TRANSIENT or status >= 500:
         return TransientError(what, status=status, retry_after=asked_delay(error))
-    by_status = {401: _LOGIN, 403: f"{_ROLES} {_LOGIN}"}
+    by_status = {401: _LOGIN, 403: f"{BLOB_ROLES} {_LOGIN}"}
     remedy = _REMEDIES.get(code) or by_status.get(status)
+    remedy = remedy and remedy.replace(BLOB_ROLES, roles)
     return PermanentError(what, status=status, remedy=remedy)
 
 

@@ -63,6 +63,10 @@ def onelake_connection_form() -> dict[str, Any]:
             "fabric_api": text_field(
                 "Fabric API", "https URL of a private link or an emulator; else Fabric's public one"
             ),
+            "queue_endpoint": text_field(
+                "Queue endpoint",
+                "of a private link or an emulator; on Azure it is told by the blob endpoint",
+            ),
             **identity_fields(),
             "client_id": text_field("Client ID", "managed or workload identity"),
             "sas_token": secret_field("SAS token"),

@@ -78,7 +78,9 @@ def connections(by_id: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(conn) for name, conn in by_id.items()}
 
 
-def onelake_connection(host: str, account: str, key: str, container: str) -> dict[str, Any]:
+def onelake_connection(
+    host: str, account: str, key: str, container: str, *, queue_endpoint: str | None = None
+) -> dict[str, Any]:
     """Return the ``onelake`` connection: *host* is the blob endpoint, reached by account key.
 
     The two rows say what the shortcuts ``Files/datasets`` and ``Files/endpoints`` of the lakehouse
@@ -94,7 +96,7 @@ def onelake_connection(host: str, account: str, key: str, container: str) -> dic
         }
         for prefix in ("datasets", "endpoints")
     ]
-    extra = {"auth": "account_key", "mapping": rows}
+    extra = {"auth": "account_key", "mapping": rows, "queue_endpoint": queue_endpoint}
     return {
         "conn_type": "onelake",
         "host": host,

@@ -83,7 +83,11 @@ class Stack:
         if self.azure_ml is None:
             raise RuntimeError("start_azure_ml() comes first: Airflow needs its connection.")
         lake = onelake_connection(
-            self.azurite.blob_url, self.azurite.account, self.azurite.key, CONTAINER
+            self.azurite.blob_url,
+            self.azurite.account,
+            self.azurite.key,
+            CONTAINER,
+            queue_endpoint=self.azurite.queue_url,
         )
         self.connections = connections(
             {"azure_ml_default": self.azure_ml.connection, "onelake_default": lake}

@@ -10,7 +10,9 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_fabml.core.arrivals.options import (
     EXISTING,
+    QUEUE_INTERVAL,
     changed_rules,
+    check_queue,
     check_start,
     parse_watch,
 )
@@ -18,12 +20,13 @@ from airflow_provider_fabml.core.options import check_poll_interval
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.triggers.arrival_member import Member
+from airflow_provider_fabml.triggers.arrival_queue import QueueKey
 from airflow_provider_fabml.triggers.arrival_tree import ArrivalProducer, Tree, TreeKey, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-    from airflow_provider_fabml.triggers.arrival_tree import Round
+from airflow_provider_fabml.triggers.arrival_tree import Round
 
 # An event is in Airflow's database 0.03 to 1 s after it was yielded (measured on 3.3.2).
 SETTLED = 5.0
@@ -50,6 +53,14 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
     :param poll_interval: seconds between two looks; in a shared listing the shortest holds.
     :param start: ``existing``: the first look tells what is complete already; ``now``: it does not.
 
+    :param storage_queue: an Azure Storage Queue that an Event Grid subscription fills with the storage
+        events of this tree, and of no other: each message has the partition that it names looked at
+        at once. It is deleted when Airflow has stored what the look found; one that nobody can read
+        goes to ``<queue>-poison``. The interval's looks go on, so `poll_interval` may be long.
+        Needs the extra ``queue``.
+    :param queue_conn_id: connection of the account that has the queue; None: `onelake_conn_id`.
+    :param queue_interval: seconds between two requests to the queue.
+
     All other keywords are rules that must hold for each partition, as with ``OneLakeShortcutSensor``:
     ``glob``, ``min_count``, ``min_bytes``, ``min_file_bytes``, ``marker``, ``quiet_for``,
     ``allow_empty_files``.
@@ -63,16 +74,22 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
         onelake_conn_id: str = OneLakeStorageHook.default_conn_name,
         poll_interval: float = 60.0,
         start: str = EXISTING,
+        storage_queue: str | None = None,
+        queue_conn_id: str | None = None,
+        queue_interval: float = QUEUE_INTERVAL,
         **rules: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.watch = parse_watch(path=path, partitions=partitions, rules=rules)
         check_poll_interval(poll_interval)
         check_start(start)
+        check_queue(storage_queue, queue_conn_id, queue_interval)
         self.path = path.rstrip("/")
         self.onelake_conn_id = onelake_conn_id
         self.poll_interval = poll_interval
         self.start = start
+        self.storage_queue, self.queue_conn_id = storage_queue, queue_conn_id
+        self.queue_interval = queue_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and keywords, all plain JSON and without secrets."""
@@ -84,14 +101,27 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
                 "onelake_conn_id": self.onelake_conn_id,
                 "poll_interval": self.poll_interval,
                 "start": self.start,
+                **self._queue_keywords(),
                 **changed_rules(self.watch.rules),
             },
         )
 
+    def _queue_keywords(self) -> dict[str, Any]:
+        """Nothing without a queue, so that a trigger without one is the same as ever."""
+        if self.storage_queue is None:
+            return {}
+        return {
+            "storage_queue": self.storage_queue,
+            "queue_conn_id": self.queue_conn_id,
+            "queue_interval": self.queue_interval,
+        }
+
     @property
     def tree_key(self) -> TreeKey:
         """Which tree is listed."""
-        return TreeKey(self.onelake_conn_id, self.path)
+        name = self.storage_queue
+        queue = QueueKey(self.queue_conn_id or self.onelake_conn_id, name) if name else None
+        return TreeKey(self.onelake_conn_id, self.path, queue)
 
     def shared_stream_key(self) -> Hashable:
         """One listing for all triggers of this connection and path."""
@@ -134,4 +164,10 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
 
     def _member(self) -> Member:
         memory = AssetMemory(stores_of(self.asset_state_store), self.state_name("arrivals"))
-        return Member(self.watch, memory, poll_interval=self.poll_interval, start=self.start)
+        return Member(
+            self.watch,
+            memory,
+            poll_interval=self.poll_interval,
+            start=self.start,
+            queue_interval=self.queue_interval,
+        )

@@ -15,7 +15,7 @@ from airflow_provider_fabml.core.arrivals.cursor import (
     step,
 )
 from airflow_provider_fabml.core.arrivals.events import facts, tail_facts
-from airflow_provider_fabml.core.arrivals.options import NOW
+from airflow_provider_fabml.core.arrivals.options import NOW, QUEUE_INTERVAL
 from airflow_provider_fabml.core.storage.landing import same_reason
 
 if TYPE_CHECKING:
@@ -37,13 +37,21 @@ class Member:
     :param watch: what is looked for.
     :param memory: beside the assets that the events go to.
     :param poll_interval: seconds between two looks; the shortest of a tree's members holds.
+    :param queue_interval: seconds between two requests to a queue; the shortest holds, too.
     :param start: whether the first look ever tells what is there.
     """
 
     def __init__(
-        self, watch: Watch, memory: AssetMemory, *, poll_interval: float, start: str
+        self,
+        watch: Watch,
+        memory: AssetMemory,
+        *,
+        poll_interval: float,
+        start: str,
+        queue_interval: float = QUEUE_INTERVAL,
     ) -> None:
         self.watch, self.poll_interval = watch, poll_interval
+        self.queue_interval = queue_interval
         self.behind = False
         self._memory, self._start = memory, start
         self._told: Cursor | None = None

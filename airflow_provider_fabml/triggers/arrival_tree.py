@@ -11,22 +11,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from airflow.triggers.shared_stream import SharedStreamProducer
 
 from airflow_provider_fabml.core.arrivals.events import pause
-from airflow_provider_fabml.core.errors import FabmlError, TransientError
-from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
+from airflow_provider_fabml.core.arrivals.wake import NOTHING, WHOLE, wake_of_all, wake_of_ripe
+from airflow_provider_fabml.core.errors import TransientError
+from airflow_provider_fabml.triggers.arrival_queue import ArrivalQueue, QueueKey
+from airflow_provider_fabml.triggers.arrival_view import TreeView
+from airflow_provider_fabml.triggers.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow.triggers.shared_stream import AdvanceItem
 
-    from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
-    from airflow_provider_fabml.core.arrivals.survey import Survey
+    from airflow_provider_fabml.core.arrivals.event_grid import Arrived
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
+    from airflow_provider_fabml.core.arrivals.wake import Wake
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.triggers.arrival_member import Member
 
@@ -35,17 +40,20 @@ log = logging.getLogger(__name__)
 GATHER = 1.0
 # A poller without members (all are just leaving) waits as long.
 IDLE = 60.0
+# However often something wakes a tree, it is being listed for a third of the time at most.
+SPACING = 2.0
 
 
 class TreeKey(NamedTuple):
-    """Which tree: the connection and the path as it is written."""
+    """Which tree: the connection, the path as it is written, and the queue that tells of it."""
 
     onelake_conn_id: str
     path: str
+    queue: QueueKey | None = None
 
 
 class Round(NamedTuple):
-    """One listing; `root` is the tree's place."""
+    """One look; `root` is the tree's place, and `survey` what is known of all of it."""
 
     number: int
     root: Location
@@ -53,21 +61,31 @@ class Round(NamedTuple):
 
 
 class Tree:
-    """Lists a tree for its members, for ever: it reports errors, and never raises or returns."""
+    """Looks at a tree for its members, for ever: it reports errors, and never raises or returns.
+
+    The whole tree is listed each interval, and when a member joins. In between, a folder is looked
+    at when the queue tells of it, and when what was too young in it has become old enough.
+    """
 
     def __init__(self, key: TreeKey) -> None:
         self.key = key
         self.members: set[Member] = set()
-        self._wanted = asyncio.Event()
-        self._client: AsyncStorageClient | None = None
-        self._root: Location | None = None
-        self._number = self._failures = 0
-        self._complaint: str | None = None
+        self._view = TreeView(key.onelake_conn_id, key.path)
+        self._queue = ArrivalQueue(key.queue) if key.queue else None
+        self._standing = Standing(f"Arrivals in {key.path} cannot be seen")
+        self._number = 0
+        self._wake: Wake = WHOLE
+        self._whole_at = self._not_before = 0.0
+        self._again = False
+        self._retry_after: float | None = None
+        self._rung = asyncio.Event()
 
     def join(self, member: Member) -> None:
         """Take a member in; it is looked for soon, not an interval later."""
         self.members.add(member)
-        self._wanted.set()
+        self._wake = WHOLE
+        self._not_before = max(self._not_before, time.monotonic() + GATHER)
+        self._rung.set()
 
     def leave(self, member: Member) -> None:
         """Let a member go."""
@@ -75,72 +93,99 @@ class Tree:
 
     async def rounds(self) -> AsyncIterator[Round]:
         """Give one round after the other."""
-        self._wanted = asyncio.Event()
+        self._rung = asyncio.Event()
+        self._wake = WHOLE
         await asyncio.sleep(GATHER)
         try:
             while True:
-                self._wanted.clear()
-                found, retry_after = await self._look()
-                if found is not None:
-                    # Never the same twice: a stream that begins anew settles no older one's rounds.
-                    self._number += 1
-                    yield Round(self._number, found[0], found[1])
-                await self._rest(retry_after)
+                again, self._again = self._again, False
+                if await self._look() if self._wake else again:
+                    yield self._round()
+                await self._rest()
         finally:
             await self.close()
 
-    async def _look(self) -> tuple[tuple[Location, Survey] | None, float | None]:
-        """Give what one listing found, or nothing and how long the service asked to wait."""
-        watches = {member.watch for member in self.members}
+    def _round(self) -> Round:
+        # Never the same twice: a stream that begins anew settles no older one's rounds.
+        self._number += 1
+        if self._queue is not None:
+            self._queue.hand_over(self._number)
+        root, survey = self._view.root, self._view.survey
+        if root is None or survey is None:
+            raise RuntimeError("A round comes after a look.")
+        return Round(self._number, root, survey)
+
+    async def _look(self) -> bool:
+        """Look at what is wanted; whether that could be done. What could not is still wanted."""
+        wake, watches = self._wake, self._watches()
         if not watches:
-            return None, None
+            return False
+        self._wake, began = NOTHING, time.monotonic()
         try:
-            client, root = await self._connected()
-            found = await client.survey(root, watches)
-        except FabmlError as error:
-            await self._failed(error)
-            return None, error.retry_after if isinstance(error, TransientError) else None
+            await self._view.look(wake, watches)
         except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
-            await self._failed(error)
-            return None, None
-        if self._failures:
-            log.info("%s can be listed again.", root.url)
-        self._failures, self._complaint = 0, None
-        return (root, found), None
+            self._wake = WHOLE
+            self._standing.failed(error)
+            self._retry_after = error.retry_after if isinstance(error, TransientError) else None
+            await self._view.close()
+            return False
+        self._standing.succeeded(f"{self.key.path} can be listed again.")
+        now = time.monotonic()
+        self._not_before = max(self._not_before, now + SPACING * (now - began))
+        if wake.whole:
+            self._whole_at = now + self._pause()
+        return True
 
-    async def _connected(self) -> tuple[AsyncStorageClient, Location]:
-        """Read the connection anew after each failure: it may have been mended."""
-        if self._client is None or self._root is None:
-            hook = OneLakeStorageHook(self.key.onelake_conn_id)
-            client = await hook.aget_client()
-            self._root = await hook.aresolve(self.key.path)
-            self._client = await client.__aenter__()
-        return self._client, self._root
+    def _watches(self) -> set[Watch]:
+        return {member.watch for member in self.members}
 
-    async def _failed(self, error: Exception) -> None:
-        """Say what is wrong once, with its remedy, until it changes."""
-        self._failures += 1
-        await self.close()
-        complaint = str(error) if isinstance(error, FabmlError) else repr(error)
-        if complaint != self._complaint:
-            level = logging.WARNING if isinstance(error, TransientError) else logging.ERROR
-            log.log(level, "Arrivals in %s cannot be seen: %s", self.key.path, complaint)
-        self._complaint = complaint
-
-    async def _rest(self, retry_after: float | None) -> None:
-        """Sleep until the next look, or until somebody wants one; a failure is slept out."""
+    def _pause(self) -> float:
+        """Give the seconds until the next look at everything."""
         interval = min((member.poll_interval for member in self.members), default=IDLE)
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
-        seconds = pause(interval, failures=self._failures, jitter=jitter, retry_after=retry_after)
-        if self._failures:
-            await asyncio.sleep(seconds)
+        failures = self._standing.failures
+        return pause(interval, failures=failures, jitter=jitter, retry_after=self._retry_after)
+
+    async def _rest(self) -> None:
+        """Wait until there is something to look at or to tell; a failure is slept out."""
+        if self._standing.failures or not self.members:
+            await self._doze(self._pause())
             return
+        self._retry_after = None
+        while not self._is_due(time.monotonic()):
+            await self._doze(self._until_next(time.monotonic()))
+            if self._queue is not None:
+                await self._queue.receive(self._concerns)
+
+    def _is_due(self, now: float) -> bool:
+        if now >= self._whole_at:
+            self._wake = WHOLE
+        ripe = wake_of_ripe(self._view.ripe, now)
+        self._wake |= ripe
+        return self._again or (bool(self._wake) and now >= self._not_before)
+
+    def _until_next(self, now: float) -> float:
+        instants = [self._whole_at, *self._view.ripe.values()]
+        instants = [self._not_before if self._wake else min(instants)]
+        if self._queue is not None:
+            instants.append(now + min(member.queue_interval for member in self.members))
+        return min(instants) - now
+
+    async def _doze(self, seconds: float) -> None:
+        """Sleep until somebody rings."""
+        self._rung.clear()
         try:
-            async with asyncio.timeout(seconds):
-                await self._wanted.wait()
-                await asyncio.sleep(GATHER)
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._rung.wait()
         except TimeoutError:
             return
+
+    def _concerns(self, events: tuple[Arrived, ...]) -> bool:
+        """Take in what a message of the queue tells; whether there is anything to look at."""
+        root = self._view.root
+        wake = wake_of_all(events, root, self._watches()) if root is not None else WHOLE
+        self._wake |= wake
+        return bool(wake)
 
     async def settle(self, number: int, *, stored: bool) -> None:
         """Store what was told in a round, or forget that it was told.
@@ -153,14 +198,17 @@ class Tree:
                 await member.store(number)
             else:
                 member.roll_back()
+        if self._queue is not None:
+            await self._queue.settle(number, stored=stored)
         if any(member.behind for member in self.members):
-            self._wanted.set()
+            self._again = True
+            self._rung.set()
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        await self._view.close()
+        if self._queue is not None:
+            await self._queue.close()
 
 
 _TREES: WeakValueDictionary[TreeKey, Tree] = WeakValueDictionary()
@@ -170,6 +218,13 @@ def tree_of(key: TreeKey) -> Tree:
     """Give the tree of a key, one in a process for as long as somebody holds it."""
     tree = _TREES.get(key)
     if tree is None:
+        if key.queue is not None and any(other.queue == key.queue for other in _TREES):
+            log.error(
+                "Queue %s tells of %s and of another tree: each message reaches one of them, and the "
+                "other waits for its interval. Give each tree a queue of its own.",
+                key.queue.name,
+                key.path,
+            )
         tree = _TREES[key] = Tree(key)
     return tree
 

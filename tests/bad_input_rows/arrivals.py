@@ -9,6 +9,7 @@ from typing import Any
 from bad_input_rows.row import BadInput as Row
 
 from airflow_provider_fabml.core.arrivals.options import (
+    check_queue,
     check_start,
     parse_policy,
     parse_requested,
@@ -50,6 +51,24 @@ ROWS = [
     _watch("arrivals-path", "a date in the tree's own path", "Files/daily/date=%Y-%m-%d"),
     _watch("arrivals-rule", "a table among partitions", delta_version=3),
     Row("a first look of no kind", partial(check_start, "newest"), "arrivals-start", "start"),
+    Row(
+        "a queue in capitals",
+        partial(check_queue, "Fabml-Arrivals", None, 1.0),
+        "queue-name",
+        "storage_queue",
+    ),
+    Row(
+        "a connection to no queue",
+        partial(check_queue, None, "events", 1.0),
+        "queue-unused",
+        "queue_conn_id",
+    ),
+    Row(
+        "a queue asked without pause",
+        partial(check_queue, "fabml-arrivals", None, 0),
+        "queue-interval",
+        "queue_interval",
+    ),
     _policy("due-lease", "a lease in seconds", lease=3600),
     _policy("due-number", "a limit of nothing", limit=0),
     Row("a number for keys", partial(parse_requested, 3, TEMPLATE), "due-requested", "rescore"),

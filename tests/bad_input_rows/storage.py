@@ -8,9 +8,13 @@ from typing import Any
 from bad_input_rows.row import BadInput as Row
 
 from airflow_provider_fabml.core.connections.credential import parse_credential
+from airflow_provider_fabml.core.connections.queue_fields import queue_location
 from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.storage.location import Location, parse_mapping, resolve
-from airflow_provider_fabml.core.storage.storage_hosts import check_destination
+from airflow_provider_fabml.core.storage.storage_hosts import (
+    check_destination,
+    check_queue_destination,
+)
 from airflow_provider_fabml.core.storage.uri import parse_uri
 
 ACCOUNT = "https://acct.blob.core.windows.net"
@@ -47,6 +51,14 @@ def _destination(rule: str, id_: str, endpoint: str, **fields: Any) -> Row:
     def call() -> None:
         settings = parse_storage_connection(**fields, field="connection 'c'")
         check_destination(settings, Location("acct", "lake", "x", endpoint))
+
+    return Row(id_, call, rule)
+
+
+def _queue(rule: str, id_: str, **fields: Any) -> Row:
+    def call() -> None:
+        settings = parse_storage_connection(**fields, field="connection 'c'")
+        check_queue_destination(settings, queue_location(settings, "events", connection="c"))
 
     return Row(id_, call, rule)
 
@@ -218,5 +230,19 @@ ROWS = [
         "a token over http",
         "http://127.0.0.1:10000/acct",
         host="http://127.0.0.1:10000/acct",
+    ),
+    _queue(
+        "queue-endpoint",
+        "a queue of OneLake",
+        host="https://onelake.blob.fabric.microsoft.com",
+        extra=PRINCIPAL,
+        password="s",
+    ),
+    _queue(
+        "queue-token-plain-http",
+        "a queue's token in the clear",
+        host=ACCOUNT,
+        extra={**PRINCIPAL, "queue_endpoint": "http://127.0.0.1:10001/acct"},
+        password="s",
     ),
 ]

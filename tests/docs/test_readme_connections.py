@@ -59,6 +59,7 @@ ONELAKE = {
     "lakehouse": ({}, "Sales/Raw.Lakehouse"),
     "shortcuts": ({}, "fabric"),
     "fabric_api": ({"shortcuts": "fabric"}, "https://f.test"),
+    "queue_endpoint": ({}, "https://queues.contoso.com"),
     "tenant_id": (PRINCIPAL, "contoso.com"),
     "client_id": ({"auth": "managed_identity"}, "client"),
     "sas_token": ({"auth": "sas", "sas_token": "sig=a"}, "sig=b"),

@@ -117,7 +117,8 @@ def role_words() -> str:
     """Return the remedies of the refusals that a missing role causes."""
     storage = storage_errors._REMEDIES["AuthorizationPermissionMismatch"]
     compute = remedy("AuthorizationPermissionMismatch")
-    return "\n".join([answered(403), storage, compute, fabric_flows._REMEDIES[403]])
+    queue = storage_errors.QUEUE_ROLES
+    return "\n".join([answered(403), storage, queue, compute, fabric_flows._REMEDIES[403]])
 
 
 @pytest.mark.parametrize("row", ROLES, ids=lambda row: row[1])
@@ -128,7 +129,8 @@ def test_refusals_name_the_roles(row):
 
 def test_the_table_has_every_role():
     """A role that a remedy names is in the table."""
-    named = set(re.findall(r"AzureML [A-Z]\w+ [A-Z]\w+|Storage Blob Data \w+|Viewer", role_words()))
+    roles = r"AzureML [A-Z]\w+ [A-Z]\w+|Storage (?:Blob|Queue) Data \w+|Viewer"
+    named = set(re.findall(roles, role_words()))
     assert named == {row[1] for row in ROLES}
 
 

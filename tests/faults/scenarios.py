@@ -61,7 +61,7 @@ class Scene:
             self.rig.emulator.control.set_state(name, None)
         self._shown = set()
         self.until(self._all_ended, 300, "not all runs have ended")
-        return truth.verdict(self.rig, self.metadata, self.prefix, {})
+        return truth.verdict(self.rig, self.metadata, self.prefix, {}, {})
 
     def until(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
         """Return once *done* says so; what ends meanwhile is started again."""

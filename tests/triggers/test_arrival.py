@@ -289,7 +289,7 @@ def test_an_outage_is_waited_out(container, connections, watch, monkeypatch):
 
     with captured_log() as lines:
         asyncio.run(story(lines))
-    complaint, again = (line for line in lines if "arrival_tree" in line)
+    complaint, again = (line for line in lines if "triggers.standing" in line)
     assert complaint.startswith("WARNING")
     assert "can be listed again" in again
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_fabml.core.arrivals.due import Policy
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 from airflow_provider_fabml.core.arrivals.survey import Watch
+from airflow_provider_fabml.core.connections.queue_fields import check_queue_name
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.dates import has_dates
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.arrivals.partition_template import PartitionTemplate
 
 EXISTING, NOW = "existing", "now"
+# A request that finds nothing costs little: a day of them some cents ("Azure Queue Storage pricing").
+QUEUE_INTERVAL = 1.0
 SHORTEST_LEASE = timedelta(minutes=5)
 # These ask for more than names, or for a folder that is a table: one listing does not tell them.
 _OTHERS = ("delta_version", "manifest", "predicate")
@@ -74,6 +77,31 @@ def check_start(value: object) -> None:
             value=value,
             reason="the first look tells what is there already, or only what comes after it",
             remedy=f"write {EXISTING!r} or {NOW!r}.",
+        )
+
+
+def check_queue(name: object, conn_id: object, interval: Any) -> None:
+    """Refuse a queue that cannot be, or what is said of a queue where none is named.
+
+    :raises UsageError: rules ``queue-name``, ``queue-unused``, ``queue-interval``.
+    """
+    if name is not None:
+        check_queue_name(name)
+    elif conn_id is not None:
+        raise UsageError(
+            rule="queue-unused",
+            field="queue_conn_id",
+            value=conn_id,
+            reason="no queue is read unless storage_queue names one",
+            remedy="write storage_queue='<queue>', or remove queue_conn_id.",
+        )
+    if isinstance(interval, bool) or not isinstance(interval, (int, float)) or interval < 0.2:
+        raise UsageError(
+            rule="queue-interval",
+            field="queue_interval",
+            value=interval,
+            reason="it is a number of seconds, 0.2 or more",
+            remedy="leave it out for one request a second.",
         )
 
 

@@ -64,15 +64,19 @@ class _Tally:
     pages: int = 0
 
 
-def survey(root: str, watches: Iterable[Watch]) -> Generator[Request, Answer, Survey]:
+def survey(
+    root: str, watches: Iterable[Watch], *, under: str | None = None
+) -> Generator[Request, Answer, Survey]:
     """List the tree below `root` once, as a conversation (see `core.storage.probe`).
+
+    With `under`, a folder in the tree (its path in the container), only what lies in it.
 
     What is judged by time (`quiet_for`, a marker) is judged by the clock of the first page: a
     listing is no snapshot, and what changes while it runs must not look older than it is.
     """
     tallies: dict[Watch, dict[str, _Tally]] = {watch: {} for watch in watches}
     inside = f"{root}/" if root else ""
-    prefix = inside + _common([watch.template.prefix for watch in tallies])
+    prefix = f"{under}/" if under else inside + _common([w.template.prefix for w in tallies])
     answer = yield ListPage(prefix)
     started = answer.now
     while True:

@@ -14,6 +14,7 @@ from airflow_provider_fabml.core.connections.credential import (
     parse_credential,
 )
 from airflow_provider_fabml.core.connections.fabric_fields import parse_fabric_api, parse_home
+from airflow_provider_fabml.core.connections.queue_fields import parse_queue_endpoint
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.mapping import MappingRow, parse_mapping
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint
@@ -36,6 +37,7 @@ class StorageSettings:
     :param credential: the identity where `auth` is one of `core.credential.KINDS`.
     :param mapping: rows for `core.location.resolve`.
     :param lakehouse: the one that bare ``Files/…`` paths are in, if the connection names it.
+    :param queue_endpoint: the queue service's base URL, where the connection tells it.
     :param fabric_api: base URL of Fabric's REST API, if it is asked where shortcuts lead.
     """
 
@@ -50,6 +52,7 @@ class StorageSettings:
     proxies: tuple[tuple[str, str], ...] = ()
     lakehouse: Lakehouse | None = None
     fabric_api: str | None = None
+    queue_endpoint: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -102,6 +105,7 @@ def parse_storage_connection(
         proxies=tuple(sorted(dict(given.get("proxies") or {}).items())),
         lakehouse=parse_home(given, field),
         fabric_api=parse_fabric_api(given, has_identity=auth not in KEYED, field=field),
+        queue_endpoint=parse_queue_endpoint(given, endpoint, field=field),
     )
 
 

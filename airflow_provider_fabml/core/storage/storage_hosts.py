@@ -56,6 +56,21 @@ def check_destination(settings: StorageSettings, location: Location) -> None:
         )
 
 
+def check_queue_destination(settings: StorageSettings, queue: Location) -> None:
+    """Refuse to send a token to a queue service in the clear; its host stands in the connection.
+
+    :raises UsageError: rule ``queue-token-plain-http``.
+    """
+    if settings.auth not in KEYED and queue.endpoint.startswith("http://"):
+        raise UsageError(
+            rule="queue-token-plain-http",
+            field="queue_endpoint",
+            value=queue.endpoint,
+            reason="a token over plain http can be read by anyone on the way",
+            remedy="use https (Azurite: start it with a certificate), or an account key.",
+        )
+
+
 def _is_ours(settings: StorageSettings, endpoint: str) -> bool:
     named = {row.endpoint for row in settings.mapping} | {settings.endpoint}
     if any(_origin(known) == _origin(endpoint) for known in named if known):

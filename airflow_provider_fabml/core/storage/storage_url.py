@@ -61,6 +61,12 @@ def is_onelake_endpoint(endpoint: str) -> bool:
     return parts is not None and bool(_ONELAKE_HOST.fullmatch(parts.hostname or ""))
 
 
+def is_azure_endpoint(endpoint: str) -> bool:
+    """Whether a blob service's base URL is that of an Azure storage account, in any cloud."""
+    parts = _split(endpoint)
+    return parts is not None and bool(_AZURE_HOST.fullmatch(parts.hostname or ""))
+
+
 def parse_storage_url(uri: str, *, field: str) -> StorageUrl:
     """Read a storage URL that passed `check_text`; no error shows its query or user.
 
@@ -200,11 +206,12 @@ def _check_container(container: str, account: str, shown: str, field: str) -> No
         )
 
 
-def blob_endpoint(text: str, *, field: str) -> str | None:
+def blob_endpoint(text: str, *, field: str, service: str = "blob") -> str | None:
     """Read the base URL of a blob service as a connection has it; None where nothing is given.
 
     :param text: ``https://<account>.blob.core.windows.net``, its dfs twin, a OneLake host, a host
         of one's own, or an emulator's ``http://127.0.0.1:10000/<account>``.
+    :param service: ``queue`` for the base URL of a queue service.
     :raises UsageError: rules ``endpoint-url``, ``endpoint-plain-http``.
     """
     if not text:
@@ -217,8 +224,9 @@ def blob_endpoint(text: str, *, field: str) -> str | None:
             rule="endpoint-url",
             field=field,
             value=redact(text),
-            reason="this is no base URL of a blob service",
-            remedy="write https://<account>.blob.core.windows.net, without query and credentials.",
+            reason=f"this is no base URL of a {service} service",
+            remedy=f"write https://<account>.{service}.core.windows.net, without query and "
+            "credentials.",
         )
     host = parts.hostname or ""
     if parts.scheme == "http" and not _is_path_style(host):

@@ -1,0 +1,81 @@
+"""Where a storage connection's queues are, and what a queue may be called."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.core.storage.storage_url import blob_endpoint, is_azure_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
+
+POISON = "-poison"
+# learn.microsoft.com "Naming Queues and Metadata": 3 to 63 characters, the poison queue's included.
+_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,54}[a-z0-9]")
+
+
+def parse_queue_endpoint(
+    given: Mapping[str, Any], endpoint: str | None, *, field: str
+) -> str | None:
+    """Give the queue service's base URL: as it is named, or beside the blob service on Azure.
+
+    :param given: extra fields of the connection (`queue_endpoint`, `connection_string`).
+    :param endpoint: the blob service's base URL.
+    :raises UsageError: rules ``endpoint-*``.
+    """
+    named = given.get("queue_endpoint") or _named_in(given.get("connection_string"))
+    if named:
+        return blob_endpoint(str(named), field=f"{field}: queue_endpoint", service="queue")
+    if endpoint is not None and is_azure_endpoint(endpoint):
+        return endpoint.replace(".blob.", ".queue.", 1)
+    return None
+
+
+def _named_in(text: Any) -> str | None:
+    pairs = (part.partition("=") for part in str(text or "").split(";"))
+    return next(
+        (v.strip() for name, _, v in pairs if name.strip().lower() == "queueendpoint"), None
+    )
+
+
+def check_queue_name(name: object) -> str:
+    """Give a queue's name.
+
+    :raises UsageError: rule ``queue-name``.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UsageError(
+            rule="queue-name",
+            field="storage_queue",
+            value=name,
+            reason="a queue has 3 to 63 lower-case letters, digits and single hyphens, and seven of "
+            f"them are for {POISON}",
+            remedy="write the name of the queue that Event Grid fills, e.g. fabml-arrivals.",
+        )
+    return name
+
+
+def queue_location(settings: StorageSettings, name: str, *, connection: str) -> Location:
+    """Give a queue as a place: its account, its name as the container, the queue service's URL.
+
+    :param connection: the connection's id, for errors.
+    :raises UsageError: rule ``queue-endpoint``.
+    """
+    if settings.queue_endpoint is None:
+        raise UsageError(
+            rule="queue-endpoint",
+            field=f"connection {connection!r}: queue_endpoint",
+            value=settings.endpoint,
+            reason="nothing says where this account's queues are (OneLake has none)",
+            remedy="write queue_endpoint, or name a connection to the storage account that has the "
+            "queue as queue_conn_id.",
+        )
+    parts = urlsplit(settings.queue_endpoint)
+    account = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+    return Location(account, name, "", settings.queue_endpoint)

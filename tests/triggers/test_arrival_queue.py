@@ -1,0 +1,302 @@
+"""The arrival trigger with a real storage queue beside the tree, in Airflow's own shared streams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+
+import pytest
+from azure.storage.queue import QueueClient
+from support.event_grid import event, message
+from support.task_runner import captured_log
+from support.watching import Triggerer, until
+
+from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
+from airflow_provider_fabml.triggers import arrival_queue
+from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
+
+pytestmark = pytest.mark.azurite
+ASSET = ("landing",)
+SELDOM = 3600
+
+
+@pytest.fixture
+def queue(azurite):
+    """A queue of the account, made for one test."""
+    name = f"arrivals-{uuid.uuid4().hex[:8]}"
+    made = QueueClient.from_connection_string(azurite.connection_string, name)
+    with made:
+        made.create_queue()
+        yield made
+        made.delete_queue()
+
+
+@pytest.fixture
+def poison(azurite, queue):
+    """The poison queue of the queue, which may not be there."""
+    name = f"{queue.queue_name}-poison"
+    with QueueClient.from_connection_string(azurite.connection_string, name) as client:
+        yield client
+
+
+@pytest.fixture
+def connections(azurite, connections) -> dict:
+    """A connection that says where queues are."""
+    connections["onelake_default"]["extra"] = {"queue_endpoint": azurite.queue_url}
+    return connections
+
+
+@pytest.fixture
+def watch(container, queue):
+    """Makes triggers that look at the whole tree only when they start."""
+
+    def make(**changes) -> OneLakeArrivalTrigger:
+        keywords = {
+            "path": f"{container.url}/daily",
+            "partitions": "date=%Y-%m-%d",
+            "poll_interval": SELDOM,
+            "storage_queue": queue.queue_name,
+            "queue_interval": 0.2,
+        }
+        return OneLakeArrivalTrigger(**{**keywords, **changes})
+
+    return make
+
+
+@pytest.fixture
+def listed(monkeypatch) -> list[str]:
+    """The prefix of each page that is asked for."""
+    prefixes: list[str] = []
+    page = AsyncStorageClient._page
+
+    async def counted(self, container, request):
+        prefixes.append(request.prefix)
+        return await page(self, container, request)
+
+    monkeypatch.setattr(AsyncStorageClient, "_page", counted)
+    return prefixes
+
+
+@pytest.fixture
+def tell(container, queue):
+    """Puts a message about a path of the container into the queue."""
+
+    def send(path: str, **how) -> None:
+        queue.send_message(message("trustedlake", container.container_name, path, **how))
+
+    return send
+
+
+def land(container, day: int, name: str = "a.csv", data: bytes = b"1,2\n") -> str:
+    """Write a file of a day of January, and give its path."""
+    path = f"daily/date=2026-01-{day:02d}/{name}"
+    container.upload_blob(path, data, overwrite=True)
+    return path
+
+
+def waiting(queue) -> int:
+    """How many messages a queue holds, hidden ones included."""
+    return queue.get_queue_properties().approximate_message_count
+
+
+SCHEMAS = [{"cloud": False}, {"cloud": True}, {"encoded": False}, {"cloud": True, "encoded": False}]
+
+
+@pytest.mark.parametrize("how", SCHEMAS, ids=str)
+def test_an_event_has_its_partition_told_at_once(
+    container, connections, watch, queue, tell, listed, how
+):
+    """In every form, one request for the named folder follows, and the message is deleted."""
+    triggerer = Triggerer(connections)
+    land(container, 1)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: triggerer.keys("landing") == ["2026-01-01"])
+            listed.clear()
+            tell(land(container, 2), **how)
+            await until(lambda: triggerer.keys("landing")[1:] == ["2026-01-02"])
+            await until(lambda: waiting(queue) == 0)
+
+    asyncio.run(story())
+    assert listed == ["daily/date=2026-01-02/"]
+
+
+def test_a_young_partition_is_looked_at_when_it_is_old_enough(
+    container, connections, watch, queue, tell
+):
+    """With `quiet_for` no second event is needed: the look comes by itself, soon after."""
+    triggerer = Triggerer(connections)
+
+    async def story() -> float:
+        async with triggerer.life({ASSET: watch(quiet_for=3)}):
+            await asyncio.sleep(0.5)
+            tell(land(container, 2))
+            landed = time.monotonic()
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+            await until(lambda: waiting(queue) == 0)
+            return time.monotonic() - landed
+
+    assert asyncio.run(story()) >= 2
+
+
+def test_a_message_stays_until_the_event_is_stored(container, connections, watch, queue, tell):
+    """A triggerer that dies before Airflow stored the event leaves the message to the next."""
+    triggerer = Triggerer(connections)
+
+    async def killed() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await asyncio.sleep(0.5)
+            triggerer.kill_at = len(triggerer.effects) + 1
+            tell(land(container, 2))
+            await until(lambda: triggerer.killed)
+            await asyncio.sleep(0.5)
+
+    async def again() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+
+    asyncio.run(killed())
+    assert waiting(queue) == 1
+    assert triggerer.keys("landing") == []
+    asyncio.run(again())
+
+
+def test_a_message_is_delivered_again(container, connections, watch, queue, tell, monkeypatch):
+    """What a dead triggerer had received is seen by the next once its time is over, and deleted."""
+    monkeypatch.setattr(arrival_queue, "hidden_for", lambda: 1)
+    triggerer = Triggerer(connections)
+    tell(land(container, 2))
+    queue.receive_message(visibility_timeout=2)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: waiting(queue) == 0)
+
+    asyncio.run(story())
+    assert triggerer.keys("landing") == ["2026-01-02"]
+
+
+@pytest.mark.parametrize("content", ["no event", "bm8gZXZlbnQ=", "{}", "[]"], ids=str)
+def test_poison_goes_to_its_queue(container, connections, watch, queue, poison, tell, content):
+    """Unreadable messages are moved as they are, named in an error, and hold up nothing."""
+    triggerer = Triggerer(connections)
+    queue.send_message(content)
+    with captured_log() as lines:
+
+        async def story() -> None:
+            async with triggerer.life({ASSET: watch()}):
+                tell(land(container, 2))
+                await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+                await until(lambda: waiting(queue) == 0)
+
+        asyncio.run(story())
+    assert [one.content for one in poison.receive_messages()] == [content]
+    assert [line for line in lines if line.startswith("ERROR") and "is poison" in line]
+
+
+def test_what_is_readable_of_a_poisonous_message_counts(
+    container, connections, watch, queue, poison
+):
+    """Of two events in one message, one unreadable, the other is looked at."""
+    triggerer = Triggerer(connections)
+    good = event("trustedlake", container.container_name, "daily/date=2026-01-02/a.csv")
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await asyncio.sleep(0.5)
+            land(container, 2)
+            queue.send_message(json.dumps([good, {**good, "subject": "?"}]))
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+
+    asyncio.run(story())
+    assert waiting(poison) == 1
+
+
+def test_a_message_of_many_deliveries_is_poison(container, connections, watch, queue, poison, tell):
+    """What was delivered five times in vain is moved, and still looked at."""
+    tell("daily/date=2026-01-02/a.csv")
+    for _ in range(arrival_queue.DELIVERIES):
+        queue.receive_message(visibility_timeout=1)
+        time.sleep(1.1)
+    triggerer = Triggerer(connections)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: waiting(queue) == 0)
+
+    asyncio.run(story())
+    assert waiting(poison) == 1
+
+
+def test_events_of_elsewhere_cost_no_look(container, connections, watch, queue, listed, tell):
+    """Other accounts, containers, folders, hidden files and beginnings are deleted unlooked at."""
+    land(container, 1)
+    triggerer = Triggerer(connections)
+    name = container.container_name
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: triggerer.keys("landing") == ["2026-01-01"])
+            listed.clear()
+            queue.send_message(message("another", name, "daily/date=2026-01-01/a.csv"))
+            queue.send_message(message("trustedlake", "other", "daily/date=2026-01-01/a.csv"))
+            tell("endpoints/date=2026-01-01/predictions.csv")
+            tell("daily/date=2026-01-01/_temporary/0/part-0.csv")
+            tell("daily/date=2026-01-01/a.csv", api="CreateFile")
+            await until(lambda: waiting(queue) == 0)
+            await asyncio.sleep(0.5)
+
+    asyncio.run(story())
+    assert listed == []
+
+
+def test_a_renamed_folder_is_looked_into(container, connections, watch, queue, tell):
+    """One event for a directory has all that came with it told."""
+    triggerer = Triggerer(connections)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await asyncio.sleep(0.5)
+            land(container, 2)
+            tell("daily/date=2026-01-02", api="RenameDirectory")
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+            land(container, 3)
+            land(container, 4)
+            tell("daily", api="RenameDirectory")
+            await until(lambda: triggerer.keys("landing")[1:] == ["2026-01-03", "2026-01-04"])
+
+    asyncio.run(story())
+
+
+def test_a_missing_queue_is_said_once_and_polling_goes_on(container, connections, watch, queue):
+    """The interval's looks are the net: what lands is told all the same."""
+    triggerer = Triggerer(connections)
+    with captured_log() as lines:
+
+        async def story() -> None:
+            absent = f"{queue.queue_name}-absent"
+            async with triggerer.life({ASSET: watch(storage_queue=absent, poll_interval=2)}):
+                await asyncio.sleep(1)
+                land(container, 2)
+                await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+
+        asyncio.run(story())
+    (said,) = [line for line in lines if "cannot be read" in line]
+    assert "404 QueueNotFound" in said
+    assert "Remedy: Create the queue" in said
+
+
+def test_a_queue_for_two_trees_is_named(container, connections, watch):
+    """Two trees that read one queue steal each other's messages, and the log says so."""
+    triggerer = Triggerer(connections)
+    with captured_log() as lines:
+
+        async def story() -> None:
+            other = watch(path=f"{container.url}/hourly")
+            async with triggerer.life({ASSET: watch(), ("other",): other}):
+                await until(lambda: any("a queue of its own" in line for line in lines))
+
+        asyncio.run(story())
