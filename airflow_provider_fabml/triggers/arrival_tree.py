@@ -160,13 +160,13 @@ class Tree:
     def _is_due(self, now: float) -> bool:
         if now >= self._whole_at:
             self._wake = WHOLE
-        ripe = wake_of_ripe(self._view.ripe, now)
-        self._wake |= ripe
+            return True
+        self._wake |= wake_of_ripe(self._view.ripe, now)
         return self._again or (bool(self._wake) and now >= self._not_before)
 
     def _until_next(self, now: float) -> float:
-        instants = [self._whole_at, *self._view.ripe.values()]
-        instants = [self._not_before if self._wake else min(instants)]
+        instants = [self._not_before] if self._wake else [*self._view.ripe.values()]
+        instants.append(self._whole_at)
         if self._queue is not None:
             instants.append(now + min(member.queue_interval for member in self.members))
         return min(instants) - now
