@@ -121,7 +121,7 @@ def test_the_health_check_passes(pod, name):
 def test_the_generated_login_works_and_sees_the_dags(pod):
     """The password of docker/.env opens the API; both DAGs are there without import errors."""
     api = AirflowApi(f"http://127.0.0.1:{pod.port}", "admin", pod.secrets["FABML_ADMIN_PASSWORD"])
-    for dag_id in ("score_heart", "score_daily"):
+    for dag_id in ("score_heart", "score_daily_with_sensor"):
         api.wait_for_dag(dag_id)
     api.close()
 

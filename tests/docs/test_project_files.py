@@ -88,7 +88,7 @@ def test_the_page_of_the_dags_names_the_outputs_path():
         inputs={"heart": UriFolder("azureml://datastores/lake/paths/in")},
         output_root="azureml://datastores/lake/paths/endpoints",
     )
-    folder = attempt_folder(RunIdentity("score_daily", "RUN", "score"), "1-3f9c2a7b")
+    folder = attempt_folder(RunIdentity("score_daily_with_sensor", "RUN", "score"), "1-3f9c2a7b")
     (placed,) = place_outputs(invocation, "model", folder, "1-3f9c2a7b").values()
     told = re.findall(r"-> (endpoints/\S+)", read("dags/README.md"))
     assert told

@@ -22,7 +22,7 @@ def test_all_files_are_imported(bag):
     """No file has an import error, and each defines the DAG it is named after."""
     assert bag.import_errors == {}
     assert set(NAMES) <= set(bag.dags)
-    assert {"score_heart", "score_daily"} <= set(NAMES)
+    assert {"score_heart", "score_daily_with_sensor"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +46,7 @@ def test_the_docstring_is_shown_in_the_ui(bag, name):
 
 def test_unpausing_the_daily_dag_starts_no_flood(bag):
     """Past dates run only when somebody asks."""
-    assert bag.dags["score_daily"].catchup is False
+    assert bag.dags["score_daily_with_sensor"].catchup is False
 
 
 def test_each_task_depends_on_the_one_before(bag):

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
     ("dag_id", "folder", "date"),
     [
         ("score_heart", "datasets/breast-cancer", None),
-        ("score_daily", "datasets/dags-test", "2026-02-03"),
+        ("score_daily_with_sensor", "datasets/dags-test", "2026-02-03"),
     ],
 )
 def test_dags_test_succeeds(running, dag_id, folder, date):

@@ -1,9 +1,8 @@
-"""``score_daily`` over past dates, with Airflow's own backfill and as it stands."""
+"""``score_daily_with_sensor`` over past dates, with Airflow's own backfill and as it stands."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
 from azure.storage.blob import ContainerClient
@@ -13,7 +12,7 @@ from airflow_provider_fabml.local.breast_cancer.outcome import DATASTORE
 from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER, ENDPOINT
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
-DAG_ID = "score_daily"
+DAG_ID = "score_daily_with_sensor"
 DATES = [f"2026-01-0{day}" for day in range(1, 6)]
 FOLDER = "datasets/breast-cancer-daily"
 CONF = {"endpoint_name": ENDPOINT, "shortcut_path": f"Files/{FOLDER}"}
@@ -33,25 +32,9 @@ def backfilled(running) -> list[dict]:
     api = running.stack.airflow.api
     api.wait_for_dag(DAG_ID)
     api.unpause(DAG_ID)
-    done = _create_backfill(running)
-    assert done.returncode == 0, done.stderr[-2000:]
+    running.backfill(DAG_ID, DATES[0], DATES[-1], "--dag-run-conf", json.dumps(CONF))
     wait(lambda: _finished(api), 300, "The backfill did not finish")
     return _backfill_runs(api)
-
-
-def _create_backfill(running) -> subprocess.CompletedProcess[str]:
-    """Run the command, again while SQLite says that the scheduler was writing.
-
-    Airflow removes the half-made backfill then, "so the user can retry" (_create_backfill in
-    airflow/models/backfill.py); with Postgres it would have waited.
-    """
-    period = ["--from-date", DATES[0], "--to-date", DATES[-1]]
-    conf = ["--dag-run-conf", json.dumps(CONF)]
-    for _ in range(6):
-        done = running.airflow("backfill", "create", "--dag-id", DAG_ID, *period, *conf)
-        if "database is locked" not in done.stderr:
-            break
-    return done
 
 
 def _backfill_runs(api) -> list[dict]:
