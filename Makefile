@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 RUN := $(BIN)/python -m airflow_provider_fabml.local
 
-.PHONY: help setup node servers demo up down status clean test test-lowest test-cancels test-faults test-faults-quick test-arrivals test-soak bench bench-arrivals pictures lint format lock
+.PHONY: help setup node servers demo up down status clean test test-lowest test-dags test-cancels test-faults test-faults-quick test-arrivals test-soak bench bench-arrivals pictures lint format lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ servers: # PostgreSQL and Redis, which a distributed Airflow needs
 	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] || { echo 'PostgreSQL or Redis is missing. Remedy: apt-get install postgresql redis-server'; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql redis-server >/dev/null; }
+
+test-dags: setup node ## play each example DAG on a real Airflow (~9 minutes)
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/system/examples/played.py
 
 test-cancels: setup node servers ## end and disturb waiting tasks in every way on a real Airflow (PostgreSQL; ~8 minutes)
 	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/system/cancels/matrix.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -53,14 +54,16 @@ class World:
             found = client.download_blob(path, encoding="utf-8").readall()
             folder = path.rpartition("/")[0]
             manifest = json.loads(client.download_blob(f"{folder}/_manifest.json").readall())
-        assert manifest["status"] == "Completed"
+        assert manifest["status"].lower() == "completed"
         return sorted(found.splitlines())
 
     def jobs(self, dag_id: str) -> list[dict[str, Any]]:
         """Every job that Azure ML ever had with an output of this DAG, oldest first."""
         assert self.stack.azure_ml is not None
-        bundle = self.stack.azure_ml.environment["REQUESTS_CA_BUNDLE"]
-        found = httpx.get(f"{self.stack.azure_ml.address}/_emulator/jobs", verify=bundle).json()
+        trust = ssl.create_default_context(
+            cafile=self.stack.azure_ml.environment["REQUESTS_CA_BUNDLE"]
+        )
+        found = httpx.get(f"{self.stack.azure_ml.address}/_emulator/jobs", verify=trust).json()
         return [job for job in found if f"/endpoints/{dag_id}/" in json.dumps(job["request"])]
 
     def unpause(self, *dag_ids: str) -> None:
