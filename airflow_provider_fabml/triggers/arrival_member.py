@@ -32,7 +32,7 @@ _NAMED = 3
 class Member:
     """Tells what is news in each round, and stores a cursor once Airflow has stored the events.
 
-    `behind` says that it has more to tell than the last round let it.
+    `untold` are the rounds of which it had more to tell than it could.
 
     :param watch: what is looked for.
     :param memory: beside the assets that the events go to.
@@ -52,7 +52,7 @@ class Member:
     ) -> None:
         self.watch, self.poll_interval = watch, poll_interval
         self.queue_interval = queue_interval
-        self.behind = False
+        self.untold: set[int] = set()
         self._memory, self._start = memory, start
         self._told: Cursor | None = None
         self._stored: Cursor | None = None
@@ -78,14 +78,14 @@ class Member:
     def news(self, found: Round) -> Iterator[dict[str, Any]]:
         """Give the events of a round; it counts as told once all of them were taken.
 
-        While those of an earlier round are on their way, nothing is told: `behind` asks for a look.
+        While those of an earlier round are on their way, nothing is told: it is `untold`.
         """
         partitions = found.survey.found.get(self.watch)
         if partitions is None:
             return
         self._explain(partitions)
         if self._staged:
-            self.behind = True
+            self.untold.add(found.number)
             return
         life = self._lives
         ready = found.survey.ready(self.watch)
@@ -100,7 +100,9 @@ class Member:
         # Rolled back while Airflow took the events: what they were news to is no longer told.
         if life != self._lives:
             return
-        self._told, self.behind = seen.cursor, seen.more > 0
+        self._told = seen.cursor
+        if seen.more:
+            self.untold.add(found.number)
         if self._told != self._stored:
             self._staged[found.number] = self._told
 

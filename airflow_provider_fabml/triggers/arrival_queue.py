@@ -114,9 +114,14 @@ class ArrivalQueue:
         self._rounds[number] += self._held.values()
         self._held.clear()
 
-    async def settle(self, number: int, *, stored: bool) -> None:
-        """Delete the messages of a round that is stored; the others come again by themselves."""
+    async def settle(self, number: int, *, stored: bool, again: bool = False) -> None:
+        """Delete the messages of a round that is stored; the others come again by themselves.
+
+        :param again: what was seen is told in a later round, and the messages go with that one.
+        """
         messages = self._rounds.pop(number, [])
+        if again:
+            self._held = {**{message.id: message for message in messages}, **self._held}
         if not stored or not messages:
             return
         try:

@@ -198,9 +198,12 @@ class Tree:
                 await member.store(number)
             else:
                 member.roll_back()
+        behind = [member for member in self.members if number in member.untold]
+        for member in behind:
+            member.untold.discard(number)
         if self._queue is not None:
-            await self._queue.settle(number, stored=stored)
-        if any(member.behind for member in self.members):
+            await self._queue.settle(number, stored=stored and not behind, again=bool(behind))
+        if behind:
             self._again = True
             self._rung.set()
 

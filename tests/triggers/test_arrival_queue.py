@@ -10,12 +10,13 @@ import uuid
 import pytest
 from azure.storage.queue import QueueClient
 from support.event_grid import event, message
-from support.task_runner import captured_log
-from support.watching import Triggerer, until
+from support.task_runner import captured_log, supervised
+from support.watching import AssetSupervisor, Triggerer, until
 
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.triggers import arrival_queue
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
+from airflow_provider_fabml.triggers.arrival_tree import Tree
 
 pytestmark = pytest.mark.azurite
 ASSET = ("landing",)
@@ -300,3 +301,25 @@ def test_a_queue_for_two_trees_is_named(container, connections, watch):
                 await until(lambda: any("a queue of its own" in line for line in lines))
 
         asyncio.run(story())
+
+
+def test_messages_of_a_round_that_is_told_later_go_with_that_one(connections, watch, queue, tell):
+    """What was seen while earlier events were on their way keeps its message until it is told."""
+    trigger = watch()
+    tell("daily/date=2026-01-02/a.csv")
+
+    async def story() -> list[int]:
+        tree, one = Tree(trigger.tree_key), trigger._member()
+        tree.join(one)
+        left = []
+        await tree._queue.receive(lambda events: True)
+        for number, untold in ((7, {7}), (8, set())):
+            one.untold |= untold
+            tree._queue.hand_over(number)
+            await tree.settle(number, stored=True)
+            left.append(waiting(queue))
+        await tree.close()
+        return left
+
+    with supervised(AssetSupervisor(connections, {})):
+        assert asyncio.run(story()) == [1, 0]
