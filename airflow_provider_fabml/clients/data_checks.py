@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.jobs.output_check import OutputFacts
 from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
-from airflow_provider_fabml.core.storage.readiness import Rules
+from airflow_provider_fabml.core.storage.readiness import Blob, Rules, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from airflow_provider_fabml.clients.storage import StorageClient
+    from airflow_provider_fabml.clients.storage_common import BlobFacts
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.core.scoring.job_io import JobOutput
     from airflow_provider_fabml.core.storage.location import Location
@@ -90,7 +91,7 @@ class DataChecks:
             head = self._storage.head(place)
             reason = "no such file" if head is None else "the file is empty"
             ready = head is not None and head.size > 0
-            facts = {"count": 1, "bytes": head.size, "etag": head.etag} if head else {}
+            facts = _facts_of_file(place.path, head) if head else {}
         else:
             verdict = self._storage.probe(place, Rules())
             ready, reason = verdict.ready, verdict.reason
@@ -116,3 +117,9 @@ class DataChecks:
                 "old file standing as if it were the result",
                 remedy="use output_root, which gives every attempt a path of its own",
             )
+
+
+def _facts_of_file(path: str, head: BlobFacts) -> dict[str, Any]:
+    """Facts of one file; by the digest a partition that has no other file is known as scored."""
+    blob = Blob(path, head.size, head.etag, head.last_modified)
+    return {"count": 1, "bytes": head.size, "etag": head.etag, "digest": digest_of_file(blob)}

@@ -122,10 +122,14 @@ class Clock:
 
 
 def to_blob(item: Any) -> Blob:
-    """Read the SDK's `BlobProperties`. A directory of ADLS Gen2 carries ``hdi_isfolder``."""
+    """Read the SDK's `BlobProperties`. A directory of ADLS Gen2 carries ``hdi_isfolder``.
+
+    An etag has quotes in a header and none in Azure's listings: without them both are one.
+    """
     marks = {str(key).lower(): str(value).lower() for key, value in (item.metadata or {}).items()}
     is_directory = "true" in {marks.get("hdi_isfolder"), marks.get("is_directory")}
-    return Blob(item.name, item.size or 0, str(item.etag), item.last_modified, is_directory)
+    etag = str(item.etag).strip('"')
+    return Blob(item.name, item.size or 0, etag, item.last_modified, is_directory)
 
 
 def to_answer(items: Iterable[Any], now: datetime, token: str | None) -> Answer:

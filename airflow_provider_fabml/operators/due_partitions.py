@@ -44,6 +44,9 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     (``max_active_runs=1``), and wake it by a schedule too: a lost run is due again after its lease,
     but only a wake-up finds out.
 
+    A partition is finished when a completed job's manifest names its data as input: the folder, or,
+    where the rules choose a single file and it lies in that folder itself, the file (``UriFile``).
+
     Returns the partitions as the arrival trigger's payloads have them. The asset's events carry
     ``extra["digests"]``: the digest of each partition of this wake-up, by key.
 

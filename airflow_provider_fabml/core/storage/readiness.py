@@ -25,6 +25,7 @@ __all__ = [
     "Rules",
     "Seen",
     "Verdict",
+    "digest_of_file",
     "fold",
     "fold_file",
     "not_ready",
@@ -119,7 +120,7 @@ def fold(state: Seen, page: Iterable[Blob]) -> Seen:
 
 def fold_file(state: Seen, blob: Blob) -> Seen:
     """Add the one file that the watched path itself names; it may be called anything."""
-    name = blob.name.rpartition("/")[2]
+    name = _own_name(blob)
     return _add(state, [(name, blob)] if _chosen(name, blob, state) else [])
 
 
@@ -197,6 +198,15 @@ def digest_of(name: str, blob: Blob) -> int:
     """Hash a file's name, version and size; the sum over files is the digest."""
     text = f"{name}\0{blob.etag}\0{blob.size}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+
+
+def digest_of_file(blob: Blob) -> str:
+    """Give the digest of the folder a file lies in, as it is where nothing else there is counted."""
+    return f"{digest_of(_own_name(blob), blob):064x}"
+
+
+def _own_name(blob: Blob) -> str:
+    return blob.name.rpartition("/")[2]
 
 
 def settled(state: Seen, now: datetime) -> bool:
