@@ -70,13 +70,31 @@ def test_each_task_depends_on_the_one_before(bag):
     assert tasks["score"].downstream_task_ids == {"scored"}
 
 
-def test_partitions_of_the_router_start_the_scoring(bag):
+@pytest.mark.parametrize(
+    ("router", "scoring"),
+    [("score_on_arrival", "score_arrived_day"), ("score_on_event_grid", "score_told_day")],
+)
+def test_partitions_of_the_router_start_the_scoring(bag, router, scoring):
     """The asset that the router emits is what the scoring is scheduled on, key by key."""
-    due = bag.dags["score_on_arrival"].task_dict["due"]
-    scoring = bag.dags["score_arrived_day"]
-    assert [asset.name for asset in due.outlets] == ["uci_heart_due"]
-    assert scoring.timetable.asset_condition == due.outlets[0]
-    assert "{{ partition_key }}" in scoring.task_dict["score"].inputs["heart"].uri
+    due = bag.dags[router].task_dict["due"]
+    scheduled = bag.dags[scoring]
+    assert scheduled.timetable.asset_condition in due.outlets
+    assert len(due.outlets) == 1
+    assert "{{ partition_key }}" in scheduled.task_dict["score"].inputs["heart"].uri
+
+
+def test_event_grid_wakes_the_watcher_and_polling_is_its_net(bag):
+    """Its queue is asked every second, the whole tree twice an hour."""
+    arrivals = bag.dags["score_on_event_grid"].task_dict["due"].arrivals
+    told = arrivals.serialize()[1]
+    assert (told["storage_queue"], told["queue_interval"]) == ("fabml-arrivals", 1.0)
+    assert told["poll_interval"] == 1800
+
+
+def test_no_two_examples_share_an_asset(bag):
+    """Each may be unpaused beside the others: what one emits starts none of them."""
+    emitted = [asset.name for dag in bag.dags.values() for t in dag.tasks for asset in t.outlets]
+    assert sorted(emitted) == sorted(set(emitted))
 
 
 def test_a_week_waits_for_its_seven_days(bag):

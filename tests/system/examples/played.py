@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from typing import TYPE_CHECKING
 
 import pytest
+from azure.storage.queue import QueueClient
+from support.event_grid import message
 from system.examples.world import STRICT, World, lines
+
+from airflow_provider_fabml.local.airflow_api import wait
+from airflow_provider_fabml.local.breast_cancer.workspace import CONTAINER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
@@ -94,20 +104,44 @@ def test_a_week_is_one_job(world):
 
 def test_a_day_is_scored_when_it_arrives(world):
     """Each day that lands is one run and one job, a restated day one more; nothing is due then."""
-    router, scoring, folder = "score_on_arrival", "score_arrived_day", "uci-heart-daily"
-    _arrivals(world, router, scoring, folder)
+    _arrivals(world, "score_on_arrival", "score_arrived_day", "uci-heart-daily")
 
 
-def _arrivals(world, router, scoring, folder, happens=lambda path: None) -> None:
-    """Play a watcher, its router and its scoring; tell who listens what has happened."""
+def test_a_day_is_scored_when_event_grid_tells(world):
+    """The same through a queue, within the half hour in which nobody else looks."""
+    began, account = time.monotonic(), world.stack.azurite.account
+    text = world.stack.azurite.connection_string
+    with QueueClient.from_connection_string(text, "fabml-arrivals") as queue:
+        queue.create_queue()
+        _arrivals(
+            world,
+            "score_on_event_grid",
+            "score_told_day",
+            "uci-heart-events",
+            lambda path: queue.send_message(message(account, CONTAINER, path)),
+        )
+        wait(lambda: not queue.peek_messages(), 60, "a message stays in the queue")
+    assert time.monotonic() - began < 1800
+
+
+def _arrivals(
+    world: World,
+    router: str,
+    scoring: str,
+    folder: str,
+    happens: Callable[[str], object] = lambda path: None,
+) -> None:
+    """Play a watcher, its router and its scoring; tell `happens` each path that landed."""
+    days = ["2026-02-01", "2026-02-02", "2026-02-03"]
 
     def land(day: str, name: str) -> None:
         world.land(f"{folder}/date={day}/{name}")
-        happens(f"{folder}/date={day}/{name}")
+        happens(f"datasets/{folder}/date={day}/{name}")
 
+    land(days[0], f"{days[0]}.csv")  # it is there before anybody watches
     world.unpause(router, scoring)
-    days = ["2026-02-01", "2026-02-02", "2026-02-03"]
-    for day in days:
+    world.runs(scoring, 1)
+    for day in days[1:]:
         land(day, f"{day}.csv")
     assert sorted(run["partition_key"] for run in world.runs(scoring, 3)) == days
     found = {_input(job): world.predictions(job) for job in world.jobs(scoring)}

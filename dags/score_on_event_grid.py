@@ -1,0 +1,39 @@
+r"""Score each day's folder seconds after it is complete: Event Grid tells, storage decides.
+
+::
+
+    Event Grid -> queue fabml-arrivals -> watcher -> score_on_event_grid -> asset uci_heart_told
+      "look at that day"                  complete?   which days are due?     -> score_told_day
+
+A message only says where to look. Whatever is lost on the way, a look each half hour finds.
+"""
+
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
+from airflow.sdk import PartitionedAssetTimetable as Partitioned
+
+from airflow_provider_fabml import UriFolder
+from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
+from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger as Arrivals
+
+STORE, DAYS = "azureml://datastores/trusted_blob/paths", "datasets/uci-heart-events"
+PLACE = {"path": f"Files/{DAYS}", "partitions": "date=%Y-%m-%d"}
+ARRIVALS = Arrivals(**PLACE, storage_queue="fabml-arrivals", poll_interval=1800, quiet_for=10)
+TOLD = Asset("uci_heart_events", watchers=[AssetWatcher(name="event_grid", trigger=ARRIVALS)])
+DUE = Asset("uci_heart_told")
+WAKE = AssetOrTimeSchedule(timetable=CronTriggerTimetable("@hourly", timezone="UTC"), assets=TOLD)
+
+with DAG("score_on_event_grid", schedule=WAKE, max_active_runs=1, tags=["fabml"], doc_md=__doc__):
+    OneLakeDuePartitionsOperator(
+        task_id="due", arrivals=ARRIVALS, asset=DUE, output_root=f"{STORE}/endpoints"
+    )
+
+with DAG("score_told_day", schedule=Partitioned(assets=DUE), tags=["fabml"], doc_md=__doc__):
+    AzureMLInvokeBatchEndpointOperator(
+        task_id="score",
+        endpoint_name="heart-classifier",
+        storage_conn_id="onelake_default",
+        inputs={"heart": UriFolder(f"{STORE}/{DAYS}/date={{{{ partition_key }}}}")},
+        output_root=f"{STORE}/endpoints",
+        deferrable=True,
+    )
