@@ -2,8 +2,7 @@ r"""Score each day's folder seconds after it is complete: Event Grid tells, stor
 
 ::
 
-    Event Grid -> queue fabml-arrivals -> watcher -> score_on_event_grid -> asset uci_heart_told
-      "look at that day"                  complete?   which days are due?     -> score_told_day
+    Event Grid -> queue -> watcher -> score_on_event_grid -> asset uci_heart_told -> score_told_day
 
 A message only says where to look. Whatever is lost on the way, a look each half hour finds.
 """
@@ -14,13 +13,14 @@ from airflow.sdk import PartitionedAssetTimetable as Partitioned
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
-from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger as Arrivals
+from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
 STORE, DAYS = "azureml://datastores/trusted_blob/paths", "datasets/uci-heart-events"
-PLACE = {"path": f"Files/{DAYS}", "partitions": "date=%Y-%m-%d"}
-ARRIVALS = Arrivals(**PLACE, storage_queue="fabml-arrivals", poll_interval=1800, quiet_for=10)
+QUEUE, DAY, DUE = "fabml-arrivals", "date=%Y-%m-%d", Asset("uci_heart_told")
+ARRIVALS = OneLakeArrivalTrigger(
+    path=f"Files/{DAYS}", partitions=DAY, quiet_for=10, storage_queue=QUEUE, poll_interval=1800
+)
 TOLD = Asset("uci_heart_events", watchers=[AssetWatcher(name="event_grid", trigger=ARRIVALS)])
-DUE = Asset("uci_heart_told")
 WAKE = AssetOrTimeSchedule(timetable=CronTriggerTimetable("@hourly", timezone="UTC"), assets=TOLD)
 
 with DAG("score_on_event_grid", schedule=WAKE, max_active_runs=1, tags=["fabml"], doc_md=__doc__):
