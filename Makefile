@@ -70,7 +70,7 @@ test-faults-quick: setup node ## kill task processes at every point they have, 3
 	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null
 
 test-arrivals: setup node servers ## land partitions while Airflow's processes and storage die (PostgreSQL; ~45 minutes)
-	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/arrivals/proof.py
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/arrivals/proof.py
 
 test-soak: setup node ## 2,000 invocations under faulty answers, then three clients side by side (~20 minutes)
 	@$(BIN)/python tests/faults/soak/soak.py
@@ -80,7 +80,7 @@ bench: setup ## time what is claimed to be cheap
 	@$(BIN)/pytest -q -s tests/benchmarks/import_budget.py
 
 bench-arrivals: setup node servers ## time the way from complete data to a queued scoring run (PostgreSQL; ~20 minutes)
-	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_exit_on_timeout=false tests/arrivals/latency.py
+	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/arrivals/latency.py
 
 pictures: setup node ## take the README's picture anew (wants Playwright and Chromium)
 	@$(BIN)/python tests/docs/take_pictures.py
