@@ -168,7 +168,8 @@ class Tree:
         instants = [self._not_before] if self._wake else [*self._view.ripe.values()]
         instants.append(self._whole_at)
         if self._queue is not None:
-            instants.append(now + min(member.queue_interval for member in self.members))
+            each = (member.queue_interval for member in self.members)
+            instants.append(now + min(each, default=IDLE))
         return min(instants) - now
 
     async def _doze(self, seconds: float) -> None:
