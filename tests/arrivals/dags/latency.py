@@ -21,9 +21,7 @@ def scoring(way, asset):
 
 def watched(name, path, **options):
     """An asset and the trigger that watches for it."""
-    trigger = OneLakeArrivalTrigger(
-        path=f"Files/datasets/{path}", partitions=PARTITIONS, start="now", **options
-    )
+    trigger = OneLakeArrivalTrigger(path=f"Files/datasets/{path}", partitions=PARTITIONS, **options)
     return Asset(name, watchers=[AssetWatcher(name="onelake", trigger=trigger)]), trigger
 
 
