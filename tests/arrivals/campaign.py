@@ -165,7 +165,7 @@ class Campaign:
             killed=self._world.killed,
             storage_stops=self._stops,
             missed=missed,
-            messages=self._postbox.counts,
+            messages={**self._postbox.counts, "left in the queues": self._postbox.left_over()},
             retried=self._lander.retried,
             wakes=len(wakes),
             seconds=time.time() - self._began,

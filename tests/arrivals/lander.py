@@ -60,7 +60,7 @@ class Lander:
     """Plays many landings side by side. It never sleeps: :meth:`tick` does what is due.
 
     :param container: storage; every call is tried once, and again at a later tick.
-    :param tell: is called with each change: verb, path and the earlier path of a rename.
+    :param tell: is called with each change: the step, its tree, and the path that has changed.
     :param began: what the landings' times count from (seconds since 1970).
     """
 
@@ -120,7 +120,7 @@ class Lander:
         except AzureError:
             return False
         self.states.append(state)
-        self._tell(step, to if step.to else name, name if step.to else "")
+        self._tell(step, landing.tree, to if step.to else name)
         return True
 
     def _do(self, step: Step, name: str, to: str) -> None:

@@ -16,11 +16,14 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from arrivals.postbox import client_of
 from arrivals.records import Database
-from arrivals.ways import EVERY, FLOOR, IDLE, IDLE_EVERY, POLLING, WAYS
+from arrivals.ways import EVERY, FLOOR, IDLE, IDLE_EVERY, POLLING, QUEUED, WAYS
 from arrivals.world import World
+from faults.workspace import CONTAINER
 from rich.console import Console
 from rich.table import Table
+from support.event_grid import message
 
 from airflow_provider_fabml.local.azurite import Azurite
 
@@ -58,6 +61,7 @@ class Bench:
     def __init__(self, world: World) -> None:
         self._world, self._database = world, Database(world.postgres.address)
         self._container = world.container()
+        self._queue = client_of(world.azurite, QUEUED)
         self._dice = random.Random()  # noqa: S311
         found = world.airflow.api.call("GET", "/assets", params={"name_pattern": FLOOR})
         self._floor_asset = found["assets"][0]["id"]
@@ -71,8 +75,12 @@ class Bench:
             body = {"asset_id": self._floor_asset, "partition_key": key, "extra": {}}
             self._world.airflow.api.call("POST", "/assets/events", json=body)
         else:
-            self._container.upload_blob(f"datasets/{way}/date={key}/a.csv", b"a,b\n1,2\n")
+            path = f"datasets/{way}/date={key}/a.csv"
+            self._container.upload_blob(path, b"a,b\n1,2\n")
             since = time.time()
+            if way == QUEUED:
+                account = self._world.azurite.account
+                self._queue.send_message(message(account, CONTAINER, path, api="PutBlob"))
         scoring = self._queued(f"score_{way}", key, since)
         first = scoring if way == FLOOR else self._queued(f"route_{way}", "", since)
         return Sample(first - since, scoring - since)

@@ -3,97 +3,96 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
+import time
 from collections import Counter
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from arrivals import messages
+from arrivals.trees import queue_of
 from azure.core.exceptions import AzureError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from arrivals.shapes import Step
+    from azure.storage.queue import QueueClient
 
     from airflow_provider_fabml.local.azurite import Azurite
 
-QUEUE = "fabml-arrivals"
+# Changes that a subscription to arrivals does not tell of.
+UNTOLD = frozenset({"mkdir", "delete"})
 
 
-class Postbox(Protocol):
-    """What the lander tells of each change."""
+class Postbox:
+    """What the lander tells of each change; this one tells nobody, and the watchers poll."""
 
-    counts: dict[str, int]
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
 
-    def tell(self, step: Step, path: str, before: str) -> None:
+    def tell(self, step: Step, tree: str, path: str) -> None:
         """Take a change."""
 
     def tick(self) -> None:
         """Send what is due."""
 
-
-class NoPost:
-    """Nobody is told: the watchers poll."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-
-    def tell(self, step: Step, path: str, before: str) -> None:
-        """Forget it."""
-
-    def tick(self) -> None:
-        """Send nothing."""
+    def left_over(self) -> int:
+        """How many messages nobody has taken."""
+        return 0
 
 
-class QueuePost:
-    """Messages of each change go into the queue of a storage server, or are lost on the way.
+class QueuePost(Postbox):
+    """Messages of each change go into the tree's queue of a storage server, or are lost on the way.
 
     :param seed: decides what becomes of each.
     """
 
-    def __init__(self, azurite: Azurite, container: str, seed: int) -> None:
-        from azure.storage.queue import QueueClient
-
-        self._queue = QueueClient.from_connection_string(
-            azurite.connection_string, QUEUE, retry_total=0
-        )
-        self._queue.create_queue()
-        self._account, self._container = azurite.account, container
+    def __init__(self, azurite: Azurite, container: str, trees: Iterable[str], seed: int) -> None:
+        super().__init__()
+        self._queues = {tree: client_of(azurite, tree) for tree in trees}
+        self._place = {"account": azurite.account, "container": container}
         self._dice = random.Random(f"{seed} messages")  # noqa: S311 - must be repeatable
-        self._waiting: list[tuple[float, int, str]] = []
-        self._tally: Counter[str] = Counter()
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[float, int, str, str]] = []
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """What became of the changes."""
-        return dict(self._tally)
-
-    def tell(self, step: Step, path: str, before: str) -> None:
+    def tell(self, step: Step, tree: str, path: str) -> None:
         """Decide what becomes of the message of a change."""
-        now = datetime.now(UTC)
-        names = {"account": self._account, "container": self._container}
-        event = messages.event(step, path, before, at=now.isoformat(), **names)
-        sent = messages.delivered(event, self._dice)
+        if step.verb in UNTOLD:
+            return
+        text = messages.text_of(step, path, dice=self._dice, **self._place)
+        sent = messages.delivered(text, self._dice)
         readable = [each for each in sent if each.text != messages.RUBBISH]
-        self._tally["changes"] += 1
-        self._tally["lost"] += not readable
-        self._tally["doubled"] += len(readable) > 1
-        self._tally["poison"] += len(sent) - len(readable)
+        self.counts["changes"] += 1
+        self.counts["lost"] += not readable
+        self.counts["doubled"] += len(readable) > 1
+        self.counts["poison"] += len(sent) - len(readable)
+        self.counts["late"] += sum(each.after > 0 for each in sent)
         for each in sent:
-            self._tally["late"] += each.after > 0
-            entry = (
-                now.timestamp() + each.after,
-                len(self._tally) + self._tally["sent"],
-                each.text,
-            )
-            self._tally["sent"] += 1
+            entry = (time.time() + each.after, next(self._numbers), tree, each.text)
             heapq.heappush(self._waiting, entry)
 
     def tick(self) -> None:
         """Send what is due; while storage is away, later."""
-        now = datetime.now(UTC).timestamp()
-        while self._waiting and self._waiting[0][0] <= now:
+        while self._waiting and self._waiting[0][0] <= time.time():
+            _, _, tree, text = self._waiting[0]
             try:
-                self._queue.send_message(self._waiting[0][2])
+                self._queues[tree].send_message(text)
             except AzureError:
                 return
             heapq.heappop(self._waiting)
+
+    def left_over(self) -> int:
+        """How many messages the queues still have."""
+        found = [queue.get_queue_properties() for queue in self._queues.values()]
+        return sum(int(each.approximate_message_count or 0) for each in found)
+
+
+def client_of(azurite: Azurite, tree: str) -> QueueClient:
+    """Make a tree's queue; give its client, which tries each request once."""
+    from azure.storage.queue import QueueClient
+
+    text = azurite.connection_string
+    client = QueueClient.from_connection_string(text, queue_of(tree), retry_total=0)
+    client.create_queue()
+    return client

@@ -10,3 +10,8 @@ QUIET_FOR = 9.0
 MARKER = "_SUCCESS"
 RULES: dict[str, dict[str, Any]] = {MARKED: {"marker": MARKER}, QUIET: {"quiet_for": QUIET_FOR}}
 PARTITIONS = "date=%Y-%m-%d"
+
+
+def queue_of(tree: str) -> str:
+    """Name the queue that tells of a tree: each has one of its own."""
+    return f"fabml-{tree}"

@@ -144,6 +144,7 @@ class World:
     def _connections(self) -> dict[str, str]:
         azurite = self.azurite
         lake = onelake_connection(azurite.blob_url, azurite.account, azurite.key, CONTAINER)
+        lake["extra"]["queue_endpoint"] = azurite.queue_url
         return connections(
             {"azure_ml_default": self.emulator.connection(), "onelake_default": lake}
         )

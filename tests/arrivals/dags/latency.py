@@ -6,7 +6,8 @@ The scoring DAGs' task does nothing: what is timed ends where their runs are que
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, AssetWatcher
 from airflow.sdk import PartitionedAssetTimetable as Partitioned
-from arrivals.ways import FLOOR, IDLE, IDLE_EVERY, PARTITIONS, WAYS
+from arrivals.trees import PARTITIONS
+from arrivals.ways import FLOOR, IDLE, IDLE_EVERY, WAYS
 
 from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger

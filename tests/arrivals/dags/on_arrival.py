@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, DeltaTriggerTimetable
 from airflow.sdk import PartitionedAssetTimetable as Partitioned
-from arrivals.trees import PARTITIONS, RULES
+from arrivals.trees import PARTITIONS, RULES, queue_of
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
@@ -15,6 +15,7 @@ from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 STORE = "azureml://datastores/trusted_blob/paths"
 # Processes are killed, again and again: every task is tried until it has done its work.
 AGAIN = {"retries": 30, "retry_delay": timedelta(seconds=1)}
+QUEUED = os.environ["ARRIVALS_WATCH"] == "queue"
 # Wakes the router during every job, whatever arrives.
 OFTEN = DeltaTriggerTimetable(timedelta(seconds=float(os.environ["ARRIVALS_WAKE"])))
 
@@ -27,7 +28,11 @@ class Score(AzureMLInvokeBatchEndpointOperator):
 
 for tree, rules in RULES.items():
     arrivals = OneLakeArrivalTrigger(
-        path=f"Files/datasets/{tree}", partitions=PARTITIONS, poll_interval=5.0, **rules
+        path=f"Files/datasets/{tree}",
+        partitions=PARTITIONS,
+        storage_queue=queue_of(tree) if QUEUED else None,
+        poll_interval=30.0 if QUEUED else 5.0,
+        **rules,
     )
     landed = Asset(f"landed_{tree}", watchers=[AssetWatcher(name="onelake", trigger=arrivals)])
     due = Asset(f"due_{tree}")
