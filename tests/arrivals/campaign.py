@@ -13,7 +13,7 @@ from arrivals.verdict import judge
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from arrivals.facts import Scored, State
+    from arrivals.facts import Scored, State, Wake
     from arrivals.plan import Strike
     from arrivals.postbox import Postbox
     from arrivals.verdict import Verdict
@@ -55,6 +55,7 @@ class Campaign:
         self._lander = Lander(self._container, landings, postbox.tell, self._began)
         self._database = Database(world.postgres.address)
         self._jobs = Jobs(world.emulator)
+        self._known: set[str] = set()
         self._held: set[str] = set()
         self._read: dict[str, str] = {}
         self._storage_back: float | None = None
@@ -110,15 +111,13 @@ class Campaign:
         self._read = self._database.read_by_job()
         control, looks = self._world.emulator.control, self._database.wakes()
         for job in self._jobs.all:
-            if job.name not in self._held and job.state not in {*READ, "Failed", "Canceled"}:
-                if job.seen >= self._next_look - LOOK:
-                    control.set_state(job.name, "Running")
-                    self._held.add(job.name)
-            elif job.name in self._held and any(
-                look.tree == job.place.tree and look.began > job.seen for look in looks
-            ):
+            if job.name not in self._known:
+                control.set_state(job.name, "Running")
+                self._held.add(job.name)
+            elif job.name in self._held and _looked(job, looks):
                 control.set_state(job.name, None)
                 self._held.discard(job.name)
+            self._known.add(job.name)
 
     def _has_read(self, state: State) -> bool:
         return any(
@@ -173,3 +172,8 @@ class Campaign:
         self._database.close()
         self._container.close()
         return found
+
+
+def _looked(job: Scored, looks: Sequence[Wake]) -> bool:
+    """Whether the job's router has looked, from begin to end, since the job was seen."""
+    return any(look.tree == job.place.tree and look.began > job.seen for look in looks)
