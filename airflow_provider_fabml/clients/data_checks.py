@@ -52,6 +52,21 @@ class DataChecks:
             self._refuse_occupied_output(f"outputs[{name!r}].uri", output.uri)
         return {name: facts for name, facts in seen.items() if facts}
 
+    def digest_at(self, place: Location, invocation: Invocation, rules: Rules) -> str | None:
+        """The digest of a folder, of the files that the rules choose, where it is an input of the job.
+
+        None where no input that can be seen is that folder or a file in it.
+        """
+        for name, value in invocation.inputs.items():
+            if not isinstance(value, (UriFolder, UriFile)):
+                continue
+            found = self._visible(value.uri, f"inputs[{name!r}].uri")
+            if found is not None and isinstance(value, UriFile):
+                found = found._replace(path=found.path.rpartition("/")[0])
+            if found is not None and found[:3] == place[:3]:
+                return self._storage.probe(found, rules).digest
+        return None
+
     def write_manifests(self, uris: Iterable[str], content: bytes) -> list[str]:
         """Write the manifest to each of these; those that this connection may not reach are given back."""
         places = {uri: self._visible(uri, "outputs") for uri in uris}

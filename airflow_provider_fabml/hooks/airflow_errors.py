@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
     AirflowNotFoundException,
+    AirflowSkipException,
 )
 
 from airflow_provider_fabml.core.errors import (
@@ -20,6 +21,7 @@ from airflow_provider_fabml.core.errors import (
     JobNotCompletedError,
     OutputNotUsableError,
     PermanentError,
+    SupersededError,
     TransientError,
     UsageError,
 )
@@ -61,6 +63,8 @@ def airflow_error(error: FabmlError, *, job_is_final: bool = False) -> AirflowEx
         return AirflowFailException(str(error))
     if isinstance(error, _OF_THE_JOB):
         return AzureMLJobError(str(error), error.advice)
+    if isinstance(error, SupersededError):
+        return AirflowSkipException(str(error))
     if isinstance(error, TransientError):
         return AzureTransientError(str(error), error.advice)
     return AirflowException(str(error))

@@ -19,6 +19,7 @@ from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
+from airflow_provider_fabml.operators.emitted import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -48,7 +49,8 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     where the rules choose a single file and it lies in that folder itself, the file (``UriFile``).
 
     Returns the partitions as the arrival trigger's payloads have them. The asset's events carry
-    ``extra["digests"]``: the digest of each partition of this wake-up, by key.
+    ``extra["digests"]``: the digest of each partition of this wake-up, by key. A scoring whose data is
+    another by then is skipped, since that data is emitted too: each version is scored once.
 
     :param arrivals: the trigger of the watched asset: the same tree, partitions and rules.
     :param asset: the asset whose partitions are emitted; the scoring DAG is scheduled on it.
@@ -148,7 +150,7 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
     _report(decision, survey.found[watch], requested)
     events = context["outlet_events"][wish.asset]
     events.add_partitions(list(decision.due))
-    events.extra = {"digests": {key: digests[key] for key in decision.due}}
+    events.extra = extra_of(root, watch, {key: digests[key] for key in decision.due})
     return [facts(root, ready[key]) for key in decision.due]
 
 

@@ -11,9 +11,11 @@ from airflow_provider_fabml.core.options import deadline_of, post_time_of
 from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
+from airflow_provider_fabml.operators.emitted import emitted_for, refuse_other_data
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.clients.data_checks import DataChecks
     from airflow_provider_fabml.clients.plan import Plan
     from airflow_provider_fabml.core.scoring.invocation import Invocation
+    from airflow_provider_fabml.core.scoring.job_io import JobOutput
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+    from airflow_provider_fabml.operators.emitted import Emitted
+
+    Check = Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ def plan_of(
         situation=_situation(task, context, invocation),
         tags=default_tags(identity),
         description=default_description(identity),
-        before_post=checks.before_post if checks else _no_checks,
+        before_post=_before_post(checks, emitted_for(context)) if checks else _no_checks,
         limits=_limits(task, context, request_time),
     )
 
@@ -79,6 +85,16 @@ def _limits(
         patience=task.patience,
         cancel_before=task.on_clear == "cancel",
     )
+
+
+def _before_post(checks: DataChecks, emitted: Sequence[Emitted]) -> Check:
+    """See that the data is what a router emitted, where one did; then the usual."""
+
+    def check(invocation: Invocation, outputs: Mapping[str, JobOutput]) -> Mapping[str, Any]:
+        refuse_other_data(emitted, checks, invocation)
+        return checks.before_post(invocation, outputs)
+
+    return check
 
 
 def _no_checks(_invocation: object, _outputs: object) -> dict[str, Any]:

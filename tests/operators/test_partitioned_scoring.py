@@ -30,6 +30,7 @@ class Tree:
         self.scoring, self.wakes = scoring, 0
         self.path = f"datasets/{uuid.uuid4().hex[:10]}"
         self.root = f"{STORE}/endpoints/{uuid.uuid4().hex[:10]}"
+        self.told: list[dict[str, Any]] = []
         self.routing = AssetSupervisor(scoring.connections, {})
 
     def land(self, name: str) -> None:
@@ -42,7 +43,7 @@ class Tree:
         """Let the router look, with these rules of what counts."""
         self.wakes += 1
         arrivals = OneLakeArrivalTrigger(
-            path=f"{STORE}/{self.path}", partitions="date=%Y-%m-%d", **rules
+            path=f"Files/{self.path}", partitions="date=%Y-%m-%d", **rules
         )
         router = OneLakeDuePartitionsOperator(
             task_id="due", arrivals=arrivals, asset=Asset("due"), output_root=self.root
@@ -55,16 +56,25 @@ class Tree:
         if done.state == "skipped":
             return []
         assert done.state == "success", done.text
+        self.told.append(done.message.outlet_events[0]["extra"])
         return [one["partition"] for one in done.result]
 
     def is_finished(self, **rules: Any) -> bool:
         """Whether the router takes the day for scored; in flight is not enough."""
         return "0 due, 0 later, 1 finished" in self.wake(**rules).text
 
-    def score(self, file: str = "") -> None:
-        """The day's run, of the whole folder or of one file."""
+    def score(self, file: str = "", *, emission: int = -1, **phase: Any) -> None:
+        """The day's run, of the whole folder or of one file, for one of the router's emissions."""
+        done = self.scored(file, emission=emission, **phase)
+        assert done.state == "success", done.text
+        assert f"date={DAY}" in done.result["inputs"]["heart"]["uri"]
+        assert f"/{DAY}/" in done.result["outputs"]["score"]["uri"]
+
+    def scored(self, file: str = "", *, emission: int = -1, **phase: Any) -> TaskOutcome:
+        """The same, however it ends."""
         day = f"{STORE}/{self.path}/date={{{{ partition_key }}}}"
-        done = run_to_end(
+        told = self.told[emission : emission + 1 or None]
+        return run_to_end(
             score(
                 inputs={"heart": UriFile(f"{day}/{file}") if file else UriFolder(day)},
                 output_root=self.root,
@@ -73,10 +83,13 @@ class Tree:
             connections=self.scoring.connections,
             run_id=new_run(),
             partition_key=DAY,
+            **{"consumed": told, **phase},
         )
-        assert done.state == "success", done.text
-        assert f"date={DAY}" in done.result["inputs"]["heart"]["uri"]
-        assert f"/{DAY}/" in done.result["outputs"]["score"]["uri"]
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs were started."""
+        return sum(self.root in str(job["request"]) for job in self.scoring.emulator.control.jobs())
 
 
 @pytest.mark.parametrize(("first", "again"), [("a.csv", "late.csv"), ("data.csv", "data.csv")])
@@ -96,7 +109,7 @@ def test_a_partition_is_scored_once_for_each_version_of_its_data(
     assert tree.due() == [DAY]
     tree.score(file)
     assert tree.is_finished()
-    assert len([j for j in scoring.emulator.control.jobs() if tree.root in str(j["request"])]) == 2
+    assert tree.jobs == 2
 
 
 def test_one_file_of_several_finishes_only_who_watches_no_other(scoring: Scoring, lake: Azurite):
@@ -108,3 +121,40 @@ def test_one_file_of_several_finishes_only_who_watches_no_other(scoring: Scoring
     assert tree.is_finished(glob="data.csv")
     assert tree.due(glob="other.csv") == [DAY]
     assert tree.due() == [DAY]
+
+
+@pytest.mark.parametrize("file", ["", "a.csv"])
+def test_data_restated_before_its_job_is_left_to_the_run_of_the_new_data(scoring, lake, file):
+    """Two runs of one partition find the same data: the older one is skipped, and starts no job."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    done = tree.scored(file, emission=0)
+    assert (done.state, tree.jobs) == ("skipped", 0)
+    assert f"partition {DAY} was restated since it was emitted" in done.text
+    tree.score(file)
+    assert (tree.is_finished(), tree.jobs) == (True, 1)
+
+
+def test_files_that_the_watch_does_not_choose_restate_nothing(scoring, lake):
+    """A note beside the data changes the folder and not the partition: the run goes on."""
+    tree, rules = Tree(scoring), {"glob": "*.csv", "marker": "done.txt"}
+    tree.land("a.csv")
+    tree.land("done.txt")
+    assert tree.due(**rules) == [DAY]
+    tree.land("b.csv.bak")
+    tree.score()
+    assert (tree.is_finished(**rules), tree.jobs) == (True, 1)
+
+
+@pytest.mark.parametrize("wanted", [{"clear_number": 1}, {"consumed": []}])
+def test_what_a_person_asks_for_is_scored_as_it_is(scoring, lake, wanted):
+    """A run that was cleared, or that no router emitted, takes what is there."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.land("late.csv")
+    tree.score(**wanted)
+    assert tree.jobs == 1

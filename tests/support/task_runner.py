@@ -21,7 +21,7 @@ import structlog
 from support.meanwhile import alarm_of_ones_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import BaseOperator
     from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -211,6 +211,7 @@ def run_task(
     reschedules: int = 0,
     start_date: datetime = _STARTED,
     clear_number: int = 0,
+    consumed: Sequence[Mapping[str, Any]] = (),
     supervisor: Supervisor | None = None,
 ) -> TaskOutcome:
     """Run one phase of a task: from the start, or from `next_method` after a deferral.
@@ -219,6 +220,7 @@ def run_task(
     :param state_store: the task state store, changed in place; share it between tries.
     :param next_kwargs: plain values, e.g. ``{"event": {...}}``.
     :param clear_number: how often tasks of the DAG run were cleared.
+    :param consumed: the ``extra`` of each asset event that the run goes back to.
     :param supervisor: keeps XComs over phases; a new one if absent.
     """
     from airflow.sdk.execution_time.task_runner import run
@@ -240,6 +242,7 @@ def run_task(
             reschedules=reschedules,
             start_date=start_date,
             clear_number=clear_number,
+            consumed=consumed,
         )
         state, message, error = run(ti, ti.get_template_context(), structlog.get_logger())
     return TaskOutcome(
@@ -251,6 +254,22 @@ def run_task(
         supervisor.sent,
         log,
         [str(state.value)],
+    )
+
+
+def _event(extra: Mapping[str, Any], at: datetime) -> Any:
+    """An asset event as the API server tells a task of it."""
+    from airflow.sdk.api.datamodels._generated import (
+        AssetEventDagRunReference,
+        AssetReferenceAssetEventDagRun,
+    )
+
+    asset = AssetReferenceAssetEventDagRun(name="due", uri="due", extra={})
+    source = dict.fromkeys(
+        f"source_{name}" for name in ("task_id", "dag_id", "run_id", "map_index")
+    )
+    return AssetEventDagRunReference(
+        asset=asset, extra=json.loads(json.dumps(extra)), source_aliases=[], timestamp=at, **source
     )
 
 
@@ -268,6 +287,7 @@ def make_task_instance(
     reschedules: int,
     start_date: datetime,
     clear_number: int = 0,
+    consumed: Sequence[Mapping[str, Any]] = (),
 ) -> Any:
     """Make the runtime task instance that the task runner gets from the API server."""
     from airflow.sdk import DAG
@@ -294,7 +314,7 @@ def make_task_instance(
         run_after=_STARTED,
         run_type=DagRunType.MANUAL,
         state=DagRunState.RUNNING,
-        consumed_asset_events=[],
+        consumed_asset_events=[_event(extra, start_date) for extra in consumed],
         clear_number=clear_number,
         partition_key=partition_key,
         partition_date=None,
