@@ -14,7 +14,11 @@ from airflow_provider_fabml.core.arrivals.due import Decision, Policy, due, unde
 from airflow_provider_fabml.core.arrivals.events import facts
 from airflow_provider_fabml.core.arrivals.ledger import ledger_json, read_ledger
 from airflow_provider_fabml.core.arrivals.manifest import in_terms_of
-from airflow_provider_fabml.core.arrivals.options import parse_policy, parse_requested
+from airflow_provider_fabml.core.arrivals.options import (
+    check_router,
+    parse_policy,
+    parse_requested,
+)
 from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
@@ -82,6 +86,7 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     ) -> None:
         super().__init__(**{**kwargs, "outlets": [*kwargs.get("outlets", ()), asset]})
         self.policy = parse_policy(lease=lease, tries=tries, limit=limit)
+        check_router(output_root, rescore, arrivals.watch.template)
         self.arrivals = arrivals
         self.asset = asset
         self.output_root = output_root

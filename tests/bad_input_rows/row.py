@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from airflow_provider_fabml.core.errors import UsageError
+
 
 class BadInput(NamedTuple):
     """A call of the pure core that is refused before any request.
@@ -21,3 +23,16 @@ class BadInput(NamedTuple):
     rule: str
     field: str = ""
     secret: str = ""
+
+    def check(self, error: UsageError) -> None:
+        """Hold a refusal against the row: its message names field, value, reason and remedy."""
+        assert error.rule == self.rule
+        assert error.field in str(error)
+        assert self.field in error.field
+        shown, _, rest = str(error).removeprefix(f"{error.field} = ").partition(f": {error.reason}")
+        assert shown, "the value is not shown"
+        assert "Remedy: " in rest
+        if self.secret:
+            assert self.secret not in str(error)
+        elif len(repr(error.value)) <= 200:
+            assert shown == repr(error.value)

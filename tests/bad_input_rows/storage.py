@@ -28,11 +28,13 @@ def _uri(text: object, rule: str, id_: str, secret: str = "") -> Row:
     return Row(id_, partial(parse_uri, text, field="path"), rule, "path", secret)
 
 
-def _place(text: str, rule: str, id_: str, *rows: dict[str, str]) -> Row:
-    def call() -> object:
-        return resolve(text, parse_mapping(list(rows), "mapping"), field="path")
+def place(text: str, *rows: dict[str, str]) -> Location:
+    """Where a path leads, with these rows as the connection's mapping."""
+    return resolve(text, parse_mapping(list(rows), "mapping"), field="path")
 
-    return Row(id_, call, rule)
+
+def _place(text: str, rule: str, id_: str, *rows: dict[str, str]) -> Row:
+    return Row(id_, partial(place, text, *rows), rule)
 
 
 def _mapping(rows: object, rule: str, id_: str) -> Row:

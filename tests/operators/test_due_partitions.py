@@ -197,7 +197,7 @@ def test_refusals_fail_at_once(router):
     assert missing.state == "failed"
     assert "Remedy: " in str(missing.error)
     assert router.supervisor.states == {}
-    bad = router.wake(router.operator(rescore=["2026-13-01"]))
+    bad = router.wake(router.operator(rescore=["{{ '2026-13-01' }}"]))
     assert bad.state == "failed"
     assert "2026-13-01" in str(bad.error)
 

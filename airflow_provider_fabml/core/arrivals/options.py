@@ -11,9 +11,10 @@ from airflow_provider_fabml.core.arrivals.survey import Watch
 from airflow_provider_fabml.core.connections.queue_fields import check_queue_name
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.dates import has_dates
+from airflow_provider_fabml.core.storage.location import check_path_shape
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.rules import Rules
-from airflow_provider_fabml.core.storage.uri_text import check_text
+from airflow_provider_fabml.core.storage.uri_text import check_text, waits
 from airflow_provider_fabml.core.storage.watched_path import check_watched_path
 
 if TYPE_CHECKING:
@@ -129,6 +130,17 @@ def parse_policy(*, lease: object, tries: Any, limit: Any) -> Policy:
                 remedy="write a whole number of 1 or more.",
             )
     return Policy(lease, tries, limit)
+
+
+def check_router(output_root: object, rescore: object, template: PartitionTemplate) -> None:
+    """Refuse what can be judged when the DAG file is read; what waits for its value passes.
+
+    :raises UsageError: rules of `check_path_shape` and `parse_requested`.
+    """
+    check_path_shape(output_root, field="output_root")
+    keys = rescore if isinstance(rescore, (list, tuple)) else (rescore,)
+    if not any(map(waits, keys)):
+        parse_requested(rescore, template)
 
 
 def parse_requested(value: object, template: PartitionTemplate) -> frozenset[str]:

@@ -23,7 +23,7 @@ from airflow_provider_fabml.core.storage.shortcuts.item_path import (
 )
 from airflow_provider_fabml.core.storage.storage_url import is_onelake_endpoint
 from airflow_provider_fabml.core.storage.uri import AssetUri, DatastoreUri, StorageUrl, parse_uri
-from airflow_provider_fabml.core.storage.uri_text import check_segments, has_jinja
+from airflow_provider_fabml.core.storage.uri_text import check_segments, waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,6 +100,13 @@ def resolve(
     """
     if isinstance(text, str) and is_item_text(text):
         return _from_item_text(text, mapping, default_endpoint, lakehouse, field)
+    uri = _storage_uri(text, field)
+    if isinstance(uri, DatastoreUri):
+        return _from_datastore(uri, mapping, default_endpoint, field)
+    return _from_url(uri, mapping, default_endpoint, field)
+
+
+def _storage_uri(text: object, field: str) -> DatastoreUri | StorageUrl:
     uri = parse_uri(text, field=field)
     if isinstance(uri, AssetUri):
         raise UsageError(
@@ -110,9 +117,7 @@ def resolve(
             "where its bytes are",
             remedy="write the datastore or storage URI of the folder itself.",
         )
-    if isinstance(uri, DatastoreUri):
-        return _from_datastore(uri, mapping, default_endpoint, field)
-    return _from_url(uri, mapping, default_endpoint, field)
+    return uri
 
 
 # Which lakehouse the connection has is not known when a DAG is parsed.
@@ -120,16 +125,16 @@ _ANY = Lakehouse("any", "any.Lakehouse")
 
 
 def check_path_shape(text: object, *, field: str) -> None:
-    """Refuse what no connection could mend; what still waits to be rendered passes.
+    """Refuse what no connection could mend; what still waits for its value passes.
 
-    :raises UsageError: rules of `parse_uri`, and ``lakehouse-*``.
+    :raises UsageError: rules of `parse_uri`, ``lakehouse-*`` and ``location-asset``.
     """
-    if not isinstance(text, str) or has_jinja(text):
+    if waits(text):
         return
-    if is_item_text(text):
+    if isinstance(text, str) and is_item_text(text):
         parse_item_path(text, _ANY, field=field)
         return
-    uri = parse_uri(text, field=field)
+    uri = _storage_uri(text, field)
     if isinstance(uri, StorageUrl) and uri.is_onelake:
         item_path_at(uri.container, uri.path, field=field)
 

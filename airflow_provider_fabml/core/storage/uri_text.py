@@ -21,6 +21,11 @@ def has_jinja(text: object) -> bool:
     return isinstance(text, str) and ("{{" in text or "{%" in text)
 
 
+def waits(value: object) -> bool:
+    """Whether it is a template, or another task's output (Airflow's ``ResolveMixin``), as yet."""
+    return has_jinja(value) or hasattr(value, "iter_references")
+
+
 def check_text(text: object, *, field: str) -> str:
     """Refuse what is no rendered, one-line text.
 

@@ -7,20 +7,21 @@ from typing import Any
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.dates import EXAMPLE, dated
 from airflow_provider_fabml.core.storage.location import check_path_shape
-from airflow_provider_fabml.core.storage.uri_text import has_jinja, redact
+from airflow_provider_fabml.core.storage.uri_text import redact, waits
 
 _MARKERS = {"_SUCCESS", "_committed", "_started"}
 
 
 def check_watched_path(path: Any, *, field: str, when: Any = EXAMPLE) -> None:
-    """Refuse a path that no wait can end at; what still waits to be rendered passes.
+    """Refuse a path that no wait can end at; what still waits for its value passes.
 
     :raises UsageError: rules ``path-pattern``, ``path-temporary``, ``path-delta-log``,
         ``path-marker``, ``date-*``, and those of `check_path_shape`.
     """
-    if not isinstance(path, str) or has_jinja(path):
+    if waits(path):
         return
-    check_path_shape(dated(path, when, field=field), field=field)
+    written = dated(path, when, field=field) if isinstance(path, str) else path
+    check_path_shape(written, field=field)
     segments, shown = path.rstrip("/").split("/"), redact(path)
     if "*" in path:
         raise UsageError(

@@ -1,0 +1,196 @@
+"""Paths and rules that no wait can end at are refused when the DAG file is read, not when it runs.
+
+The rows are the core's (``bad_input_rows``); here the same mistakes stand in a DAG file, in each of
+the public classes that take them. What a template hides is refused before any request.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException
+from bad_input_rows import arrivals, readiness, storage
+from bad_input_rows.row import BadInput
+from support.task_runner import run_task
+from support.watching import AssetSupervisor
+
+from airflow_provider_fabml.core.arrivals import options
+from airflow_provider_fabml.core.arrivals.partition_template import (
+    PartitionTemplate,
+    parse_template,
+)
+from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
+from airflow_provider_fabml.core.storage.uri import parse_uri
+from airflow_provider_fabml.core.storage.watched_path import check_watched_path
+from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
+from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
+from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
+
+ROWS = [*readiness.ROWS, *arrivals.ROWS, *storage.ROWS]
+# A lakehouse or mapping that only the connection knows is judged when the task has it.
+OF_THE_CONNECTION = {
+    "shortcut-unmapped",
+    "shortcut-ambiguous",
+    "datastore-unmapped",
+    "lakehouse-workspace-missing",
+}
+# Nobody listens there: what were asked would say so, instead of the refusal.
+NOWHERE = {"onelake_default": {"conn_type": "onelake", "host": "http://127.0.0.1:9/acct"}}
+
+
+class Case(NamedTuple):
+    """A mistake in a DAG file."""
+
+    row: BadInput
+    make: Callable[..., Any]
+    keywords: dict[str, Any]
+
+
+def sensor(**changes: Any) -> OneLakeShortcutSensor:
+    """The sensor with one mistake."""
+    keywords = {"task_id": "wait", "path": "Files/data/x", **changes}
+    return OneLakeShortcutSensor(**keywords)
+
+
+def trigger(**changes: Any) -> OneLakeArrivalTrigger:
+    """The watcher's trigger with one mistake."""
+    return OneLakeArrivalTrigger(
+        **{"path": "Files/daily", "partitions": "date=%Y-%m-%d", **changes}
+    )
+
+
+def router(**changes: Any) -> OneLakeDuePartitionsOperator:
+    """The router with one mistake."""
+    arrivals = trigger(path="http://127.0.0.1:9/acct/lake/daily", partitions="{key}")
+    keywords = {"arrivals": arrivals, "asset": Asset("due"), **changes}
+    return OneLakeDuePartitionsOperator(
+        task_id="due", **{"output_root": "Files/scores", **keywords}
+    )
+
+
+def _path(call: functools.partial[Any]) -> dict[str, Any]:
+    return {"path": call.args[0]}
+
+
+# By the function that a row calls: what is written in a DAG file to have it called so.
+IN_A_SENSOR: dict[Any, Callable[..., dict[str, Any]]] = {
+    parse_rules: lambda call: call.keywords,
+    check_watched_path: _path,
+    parse_uri: _path,
+    storage.place: _path,
+}
+IN_A_TRIGGER = IN_A_SENSOR | {
+    parse_template: lambda call: {"partitions": call.args[0]},
+    options.parse_watch: lambda call: {"path": call.keywords["path"], **call.keywords["rules"]},
+    options.check_start: lambda call: {"start": call.args[0]},
+    options.check_queue: lambda call: dict(
+        zip(("storage_queue", "queue_conn_id", "queue_interval"), call.args, strict=True)
+    ),
+}
+IN_A_ROUTER: dict[Any, Callable[..., dict[str, Any]]] = {
+    parse_uri: lambda call: {"output_root": call.args[0]},
+    options.parse_policy: lambda call: call.keywords,
+    options.parse_requested: lambda call: {"rescore": call.args[0]},
+    PartitionTemplate.folder_of: lambda call: {"rescore": [call.args[0]]},
+}
+
+
+def cases(make: Callable[..., Any], said: dict[Any, Any], passes: set[str]) -> Iterator[Case]:
+    """The rows that can be said in this class, but for rules that let it pass for good reason."""
+    for row in ROWS:
+        function = getattr(row.call, "func", None)
+        function = getattr(function, "__func__", function)
+        if function in said and row.rule not in passes | OF_THE_CONNECTION:
+            yield Case(row, make, said[function](row.call))
+
+
+SENSOR = list(cases(sensor, IN_A_SENSOR, {"uri-jinja"}))
+TRIGGER = list(cases(trigger, IN_A_TRIGGER, set()))
+ROUTER = list(cases(router, IN_A_ROUTER, {"uri-jinja"}))
+EVERY = [*SENSOR, *TRIGGER, *ROUTER]
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: f"{case.make.__name__}-{case.row.rule}")
+def test_a_mistake_is_refused_when_the_dag_file_is_read(case: Case):
+    """The constructor names field, value, reason and remedy, and shows no secret."""
+    with pytest.raises(UsageError) as refused:
+        case.make(**case.keywords)
+    field = "output_root" if "output_root" in case.keywords else case.row.field
+    case.row._replace(field=field).check(refused.value)
+
+
+def test_there_are_many_and_each_rule_is_met():
+    """At least 60 mistakes that differ, in a sensor as in a watcher; none of the rows is left out."""
+    assert len({case.row.rule for case in SENSOR}) >= 60
+    assert len({case.row.rule for case in TRIGGER}) >= 60
+    seen = {case.row.rule for case in EVERY}
+    rows = {row.rule for row in [*readiness.ROWS, *arrivals.ROWS]} | {
+        row.rule for row in storage.ROWS if getattr(row.call, "func", None) in IN_A_SENSOR
+    }
+    assert rows - seen - OF_THE_CONNECTION == {
+        "date-missing",  # of a run without date
+        *("start-not-deferrable", "start-upstream"),  # below
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"deferrable": False}, "start-not-deferrable"),
+        ({"mode": "reschedule"}, "start-not-deferrable"),
+        ({"path": sensor().output}, "start-upstream"),
+        ({"wait_for_access": "perhaps"}, "rules-flag"),
+    ],
+)
+def test_what_cannot_begin_in_the_triggerer_is_refused(changes: dict[str, Any], rule: str):
+    """Airflow stores the fields with the DAG, and nobody resolves them before the trigger has them."""
+    with pytest.raises(UsageError) as refused:
+        sensor(start_from_trigger=True, **changes)
+    assert refused.value.rule == rule
+
+
+def templated(case: Case) -> dict[str, Any]:
+    """The same keywords behind templates, which say nothing when the file is read."""
+    hidden = {
+        name: f"{{{{ params.{name} }}}}"
+        for name, value in case.keywords.items()
+        if isinstance(value, str) and value and name in OneLakeShortcutSensor.template_fields
+    }
+    return {**case.keywords, **hidden, "params": {name: case.keywords[name] for name in hidden}}
+
+
+HIDDEN = [case for case in SENSOR if templated(case)["params"]]
+
+
+@pytest.mark.parametrize("case", HIDDEN, ids=lambda case: case.row.rule)
+def test_a_template_that_renders_to_a_mistake_is_refused_before_any_request(case: Case):
+    """The task fails for good, in the words that the DAG file's reader would have had."""
+    with pytest.raises(UsageError) as refused:
+        sensor(**case.keywords)
+    done = run_task(sensor(**templated(case)), connections=NOWHERE, max_tries=3)
+    assert type(done.error) is AirflowFailException, done.text
+    assert refused.value.reason in str(done.error)
+    assert str(refused.value.remedy) in str(done.error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"output_root": "{{ 's3://lake/x' }}"}, "s3"),
+        ({"rescore": "{{ 'None' }}"}, "None"),
+        ({"rescore": ["{{ 'a/b' }}"]}, "a/b"),
+    ],
+)
+def test_a_router_that_renders_to_a_mistake_asks_nobody(changes: dict[str, Any], reason: str):
+    """It fails for good before it looks at storage, and keeps nothing."""
+    supervisor = AssetSupervisor(NOWHERE, {})
+    done = run_task(router(**changes), supervisor=supervisor, max_tries=3)
+    assert type(done.error) is AirflowFailException, done.text
+    assert reason in str(done.error)
+    assert "Remedy: " in str(done.error)
+    assert supervisor.states == {}
