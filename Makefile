@@ -57,7 +57,7 @@ servers: # PostgreSQL and Redis, which a distributed Airflow needs
 	  [ "$$(id -u)" = 0 ] || { echo 'PostgreSQL or Redis is missing. Remedy: apt-get install postgresql redis-server'; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql redis-server >/dev/null; }
 
-test-dags: setup node ## play each example DAG on a real Airflow (~9 minutes)
+test-dags: setup node ## play each example DAG on a real Airflow (~15 minutes)
 	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/system/examples/played.py
 
 test-cancels: setup node servers ## end and disturb waiting tasks in every way on a real Airflow (PostgreSQL; ~8 minutes)
