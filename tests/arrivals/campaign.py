@@ -39,6 +39,7 @@ class Outcome(NamedTuple):
     messages: dict[str, int]
     retried: int
     wakes: int
+    skipped: int
     seconds: float
 
 
@@ -167,6 +168,7 @@ class Campaign:
             messages={**self._postbox.counts, "left in the queues": self._postbox.left_over()},
             retried=self._lander.retried,
             wakes=len(wakes),
+            skipped=self._database.skipped(),
             seconds=time.time() - self._began,
         )
         self._database.close()

@@ -37,7 +37,7 @@ _QUEUED = """
 select extract(epoch from min(queued_at)) from dag_run
 where dag_id = %s and coalesce(partition_key, '') = %s and queued_at > to_timestamp(%s)
 """
-_LISTED = re.compile(r'"GET [^ "]*comp=list[^ "]*prefix=([^& "]*)')
+_LISTED = re.compile(r'"GET [^ "]*comp=list[^ "]*prefix=datasets/([^/& "]*)')
 _RECEIVED = re.compile(r'"GET /[^/ "]*/([^/ "]*)/messages')
 
 
@@ -124,8 +124,7 @@ def test_latency_and_idle_requests(node, tmp_path, capsys):
 
 def requests(log: str) -> Counter[str]:
     """Count Azurite's requests by the tree that was listed, or the queue that was asked."""
-    trees = [name.split("%2F")[1] for name in _LISTED.findall(log) if name.count("%2F") > 1]
-    return Counter([*trees, *_RECEIVED.findall(log)])
+    return Counter([*_LISTED.findall(log), *_RECEIVED.findall(log)])
 
 
 def _turns(ways: dict[str, list[Sample]], count: int) -> Iterator[str]:

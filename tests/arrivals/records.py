@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -27,6 +28,7 @@ _GOING = (
     "select count(*) from dag_run where dag_id like 'score_%' and state in ('queued', 'running')"
 )
 _ENDS = "select dag_id, run_id, state from dag_run where dag_id like %s and state <> 'success'"
+_SKIPPED = "select count(*) from task_instance where task_id = 'score' and state = 'skipped'"
 _RECORDS = "select value from task_state_store where key = 'fabml_invocation'"
 _WAITING = "select count(*) from asset_partition_dag_run where created_dag_run_id is null"
 
@@ -54,6 +56,10 @@ class Database:
     def not_successful(self) -> list[str]:
         """The scoring runs that did not succeed."""
         return [f"{dag} {run}: {state}" for dag, run, state in self.rows(_ENDS, ("score_%",))]
+
+    def skipped(self) -> int:
+        """How many scorings left a partition to the run of its newer data."""
+        return int(self.rows(_SKIPPED)[0][0])
 
     def read_by_job(self) -> dict[str, str]:
         """The digest of the input that each job was started with, as the operator wrote it down."""
@@ -129,8 +135,6 @@ def _place(truth: Mapping[str, Any]) -> Place:
 
 
 def _seconds(text: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp()
 
 

@@ -23,6 +23,7 @@ def _figures(outcome: Outcome, seed: int) -> Table:
         **outcome.verdict.counts,
         "looks of the routers": outcome.wakes,
         "looks during a job: fewest, median, most": f"{fewest}, {median:g}, {most}",
+        "runs skipped for newer data": outcome.skipped,
         **{f"SIGKILL of the {name}": count for name, count in outcome.killed.items()},
         "storage stopped and started": outcome.storage_stops,
         "writes repeated meanwhile": outcome.retried,
