@@ -138,7 +138,7 @@ def _outcome(manifests: Iterable[Manifest], digest: str, entry: Entry | None) ->
     """How the scoring of this data ended, or None; what ended before an emission is not its end."""
     if entry is not None and entry.state is State.FINISHED:
         return State.FINISHED
-    since = entry.at - CLOCKS if entry is not None and entry.state is State.EMITTED else 0
+    since = entry.at - CLOCKS if entry is not None else 0
     ends = {
         one.completed for one in manifests if one.digest == digest and one.at.timestamp() >= since
     }
