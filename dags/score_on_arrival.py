@@ -25,7 +25,7 @@ WAKE = AssetOrTimeSchedule(timetable=HOURLY, assets=LANDED)
 
 with DAG("score_on_arrival", schedule=WAKE, max_active_runs=1, tags=["fabml"], doc_md=__doc__):
     OneLakeDuePartitionsOperator(
-        task_id="due", arrivals=ARRIVALS, asset=DUE, output_root=f"{STORE}/endpoints"
+        task_id="due", retries=2, arrivals=ARRIVALS, asset=DUE, output_root=f"{STORE}/endpoints"
     )
 
 with DAG("score_arrived_day", schedule=Partitioned(assets=DUE), tags=["fabml"], doc_md=__doc__):
