@@ -47,7 +47,8 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     It lists storage itself, so it does not matter which arrival event woke it, or whether one was
     lost. Nothing due: the task is skipped. Let one run of its DAG be active at a time
     (``max_active_runs=1``), and wake it by a schedule too: a lost run is due again after its lease,
-    but only a wake-up finds out.
+    but only a wake-up finds out. Give it ``retries``: what a killed try had decided is emitted by the
+    next try at once, and else only after its lease.
 
     A partition is finished when a completed job's manifest names its data as input: the folder, or,
     where the rules choose a single file and it lies in that folder itself, the file (``UriFile``).
