@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -92,10 +93,12 @@ def test_a_real_issuer_that_is_busy_passes(cloud: Any, status: int) -> None:
         with StorageClient(settings, retry_total=0) as client:
             return client.probe(cloud.place, Rules())
 
-    for act in (look_here, lambda: asyncio.run(look())):
-        fault = {"method": "POST", "path": "/oauth2/", "status": status, "times": 50}
-        cloud.emulator.control.add_fault(**fault, retry_after="0", body=BUSY)
+    fault = {"method": "POST", "path": "/oauth2/", "status": status, "times": 50}
+    cloud.emulator.control.add_fault(**fault, retry_after="0", body=BUSY)
+    with ThreadPoolExecutor() as beside:  # each waits for seconds between its retries
+        acts = [beside.submit(look_here), beside.submit(lambda: asyncio.run(look()))]
+    for act in acts:
         with pytest.raises(TransientError, match=r"token issuer|no token"):
-            act()
-        cloud.emulator.control.clear_faults()
+            act.result()
+    cloud.emulator.control.clear_faults()
     assert look_here().count == 1

@@ -122,8 +122,8 @@ def _with_signal(
         until(scoring.emulator.control.jobs)
         time.sleep(after)
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1.5)
         if state == "running":
+            time.sleep(1.5)  # it goes on, and only then there is something to report
             scoring.emulator.control.set_state(only_job(scoring)["name"], "Completed")
 
     before = signal.getsignal(signal.SIGTERM)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from operators.error_rows import FAILED, ROWS, SECRETS, SUCCESS, Row
+from support.operators import quick
 from support.scoring import Scoring
 from support.task_runner import TaskOutcome, run_to_end
 
@@ -83,10 +84,9 @@ def run(row: Row, scoring: Scoring, *, deferrable: bool) -> tuple[TaskOutcome, i
         "endpoint_name": "heart-classifier",
         "inputs": {"heart": UriFolder(scoring.upload(files=1, rows=2))},
         "output_root": ROOT,
-        "poll_interval": 1,
         **row.change,
     }
-    operator = Score(task_id="score", deferrable=deferrable, retries=1, **keywords)
+    operator = quick(Score(task_id="score", deferrable=deferrable, retries=1, **keywords))
     scoring.emulator.control.clear_faults()
     posts, jobs = len(scoring.posts()), len(scoring.emulator.control.jobs())
     for fault in row.faults:

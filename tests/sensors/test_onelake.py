@@ -7,19 +7,22 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
-from azure.storage.blob import BlobServiceClient
-from support.onelake_sensor import MODES, QuickSensor, lake_connection, sensor
+from faults.proxy import Proxy
+from support.onelake_sensor import MODES, QuickSensor, sensor
 from support.task_runner import Supervisor, resume, run_task, run_to_end
 
+from airflow_provider_fabml.clients.storage import StorageClient
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.local.azurite import Azurite
+from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 
 pytestmark = pytest.mark.azurite
+NOBODY = 9  # discard(9): no service listens there
 
 
 @pytest.fixture(params=MODES)
@@ -156,17 +159,23 @@ def test_a_short_timeout_is_waited_out_in_the_worker(connections):
     assert type(outcome.error) is AirflowSensorTimeout
 
 
-def test_an_outage_is_waited_out_in_every_mode(mode, tmp_path):
-    """Storage that goes away and comes back delays the task and does not fail it."""
-    with Azurite(location=tmp_path / "data") as server:
-        with BlobServiceClient.from_connection_string(server.connection_string) as service:
-            service.create_container("lake").upload_blob("datasets/uci/a.csv", b"1")
-        server.stop()
-        with ThreadPoolExecutor() as operations:
-            operations.submit(lambda: time.sleep(9) or server.start())
-            outcome = run_to_end(
-                sensor(timeout=58, **mode), connections=lake_connection(server, "lake")
-            )
+class Hasty(QuickSensor):
+    """Its looks in a worker fail at once: requests are not repeated within one."""
+
+    def connect(self) -> StorageClient:
+        """A client without retries of its own."""
+        return OneLakeStorageHook(self.onelake_conn_id).get_client(retry_total=0)
+
+
+def test_an_outage_is_waited_out_in_every_mode(mode, azurite, connections, container):
+    """Storage that cannot be reached for a while delays the task and does not fail it."""
+    container.upload_blob("datasets/uci/a.csv", b"1")
+    served = urlsplit(azurite.blob_url)
+    with Proxy(NOBODY) as way, ThreadPoolExecutor() as operations:
+        connections["onelake_default"]["host"] = f"http://127.0.0.1:{way.port}{served.path}"
+        # Longer than a look of the triggerer, which repeats its request after up to 4 s.
+        operations.submit(lambda: time.sleep(6) or setattr(way, "target", served.port))
+        outcome = run_to_end(sensor(kind=Hasty, timeout=58, **mode), connections=connections)
 
     assert outcome.state == "success", outcome.error
     assert "could not be reached" in outcome.text

@@ -38,7 +38,9 @@ def lake_connection(server: Azurite, container: str, **extra) -> dict:
     }
 
 
-def sensor(path: str = "Files/datasets/uci", **arguments) -> QuickSensor:
+def sensor(
+    path: str = "Files/datasets/uci", *, kind: type[QuickSensor] = QuickSensor, **arguments
+) -> QuickSensor:
     """A sensor that looks often."""
     settings = {"poke_interval": 0.3, "timeout": 20, **arguments}
-    return QuickSensor(task_id="wait", path=path, **settings)
+    return kind(task_id="wait", path=path, **settings)

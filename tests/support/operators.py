@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 
+Operator = TypeVar("Operator", bound=AzureMLInvokeBatchEndpointOperator)
 ROOT = "azureml://datastores/trusted_blob/paths/endpoints"
 
 
@@ -23,9 +24,15 @@ def score(**changes: Any) -> Score:
         "endpoint_name": "heart-classifier",
         "output_root": ROOT,
         "storage_conn_id": "onelake_default",
-        "poll_interval": 1,
     }
-    return Score(**{**keywords, **changes})
+    operator = Score(**{**keywords, **changes})
+    return operator if "poll_interval" in changes else quick(operator)
+
+
+def quick(operator: Operator) -> Operator:
+    """The operator, looking more often than users may ask for: here nobody's quota is shared."""
+    operator.poll_interval = 0.2
+    return operator
 
 
 def new_run() -> str:
