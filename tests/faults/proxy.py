@@ -121,7 +121,10 @@ class Proxy:
             self._server.close()
         for link in list(self._links.values()):
             _abort(link)
-        await asyncio.sleep(0)
+        carrying = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
