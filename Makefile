@@ -50,7 +50,7 @@ test-lowest: setup node ## run the tests that need no running Airflow against th
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .local/lowest
 	@$(BIN)/uv pip install --quiet --python .local/lowest/bin/python --requirement .local/lowest.txt
 	@$(BIN)/uv pip install --quiet --python .local/lowest/bin/python --no-deps --editable .
-	@.local/lowest/bin/pytest -q -m 'not system' tests/core tests/clients tests/hooks tests/operators tests/sensors
+	@.local/lowest/bin/pytest -q -m 'not system' tests/core tests/clients tests/hooks tests/operators tests/queues tests/sensors tests/triggers
 
 servers: # PostgreSQL and Redis, which a distributed Airflow needs
 	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null || { \
