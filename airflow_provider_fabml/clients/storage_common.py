@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import BLOB_ROLES, storage_error
+from airflow_provider_fabml.core.connections.queue_fields import connection_fields
 from airflow_provider_fabml.core.storage.probe import Answer, Request
 from airflow_provider_fabml.core.storage.readiness import Blob
 
@@ -96,16 +97,22 @@ def make_service(
     kind: Any, settings: StorageSettings, location: Location, identity: Any, arguments: Any
 ) -> Any:
     """Make a `BlobServiceClient` (`kind` is the class of either world) for a location's account."""
-    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-
     if settings.connection_string:
         return kind.from_connection_string(settings.connection_string, **arguments)
-    credential = identity
-    if settings.account_key:
-        credential = AzureNamedKeyCredential(location.account, settings.account_key)
-    if settings.sas_token:
-        credential = AzureSasCredential(settings.sas_token)
+    credential = credential_of(settings, location.account, identity)
     return kind(location.endpoint, credential=credential, **arguments)
+
+
+def credential_of(settings: StorageSettings, account: str, identity: Any) -> Any:
+    """Give the key or SAS of a connection, one in a connection string included, else `identity`."""
+    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+    said = connection_fields(settings.connection_string)
+    key = settings.account_key or said.get("accountkey")
+    sas = settings.sas_token or said.get("sharedaccesssignature")
+    if sas:
+        return AzureSasCredential(sas.removeprefix("?"))
+    return AzureNamedKeyCredential(said.get("accountname") or account, key) if key else identity
 
 
 class Clock:

@@ -22,8 +22,9 @@ BLOB_ROLES = (
     "permissions read and list."
 )
 QUEUE_ROLES = (
-    "Give the identity the role Storage Queue Data Contributor on the queue and its poison queue; "
-    "new assignments take minutes. A SAS needs the permissions read, add, update and process."
+    "Give the identity the role Storage Queue Data Contributor on the account, or on the queue and "
+    "its poison queue, which then must be there already; new assignments take minutes. A SAS needs "
+    "the permissions read, add, update and process, and create for the poison queue."
 )
 _LOGIN = "Check the connection's auth fields: key, SAS (expired? lacks list permission?), identity."
 _REMEDIES = {
@@ -38,7 +39,7 @@ _REMEDIES = {
     "AuthorizationProtocolMismatch": "The SAS allows https only: use https in the host.",
     "AuthorizationSourceIPMismatch": "The SAS allows other addresses than this worker's.",
     "AuthorizationResourceTypeMismatch": "The SAS lacks the resource types container and object.",
-    "AuthorizationServiceMismatch": "The SAS is not for the blob service.",
+    "AuthorizationServiceMismatch": "The SAS is not for this service (blob, or queue).",
     "ContainerNotFound": "Create the container, or correct its name in the path or the mapping.",
     "ContainerBeingDeleted": "Wait until the container is gone, and create it again.",
     "QueueNotFound": "Create the queue and let an Event Grid subscription fill it, or correct "

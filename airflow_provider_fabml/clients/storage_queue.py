@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow_provider_fabml.clients.async_identity import AsyncIdentity
 from airflow_provider_fabml.clients.beside import beside
-from airflow_provider_fabml.clients.storage_common import client_arguments, make_service, translated
+from airflow_provider_fabml.clients.storage_common import (
+    client_arguments,
+    credential_of,
+    translated,
+)
 from airflow_provider_fabml.clients.storage_errors import QUEUE_ROLES
 from airflow_provider_fabml.core.connections.queue_fields import POISON
 from airflow_provider_fabml.core.errors import PermanentError
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 # "Get Messages" gives at most 32 (learn.microsoft.com).
 PAGE = 32
+# A message is gone after seven days unless it is told to stay ("Put Message").
+FOR_EVER = -1
 
 
 class Message(NamedTuple):
@@ -97,12 +103,12 @@ class AsyncQueueClient:
     async def _receive(self, hidden_for: int) -> list[Message]:
         with translated(self._queue, roles=QUEUE_ROLES):
             queue = await self._client()
-            found = queue.receive_messages(
-                messages_per_page=PAGE, max_messages=PAGE, visibility_timeout=hidden_for
-            )
+            found = queue.receive_messages(messages_per_page=PAGE, visibility_timeout=hidden_for)
+            # The first page only: the SDK's iterator asks once more after each that has messages.
+            page = await anext(found.by_page())
             return [
-                Message(one.id, one.pop_receipt, one.content, one.dequeue_count)
-                async for one in found
+                Message(one.id, one.pop_receipt, one.content or "", one.dequeue_count)
+                async for one in page
             ]
 
     async def _delete(self, messages: Sequence[Message]) -> None:
@@ -124,11 +130,11 @@ class AsyncQueueClient:
         with translated(poison_queue, roles=QUEUE_ROLES):
             poison = await self._client(POISON)
             try:
-                await poison.send_message(message.content)
+                await poison.send_message(message.content, time_to_live=FOR_EVER)
             except ResourceNotFoundError:
                 with contextlib.suppress(ResourceExistsError):
                     await poison.create_queue()
-                await poison.send_message(message.content)
+                await poison.send_message(message.content, time_to_live=FOR_EVER)
         await self._delete([message])
 
     async def _client(self, suffix: str = "") -> Any:
@@ -137,8 +143,9 @@ class AsyncQueueClient:
         if self._made is None:
             from azure.storage.queue.aio import QueueServiceClient
 
-            self._made = make_service(
-                QueueServiceClient, self._settings, self._queue, identity, self._arguments
+            credential = credential_of(self._settings, self._queue.account, identity)
+            self._made = QueueServiceClient(
+                self._queue.endpoint, credential=credential, **self._arguments
             )
         return self._made.get_queue_client(f"{self._queue.container}{suffix}")
 

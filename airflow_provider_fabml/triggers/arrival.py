@@ -140,7 +140,7 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
         tree.join(member)
         try:
             async for found in shared_stream:
-                if await member.recall():
+                if await member.recall(found.number):
                     for event in member.news(found):
                         yield TriggerEvent(event)
         finally:
@@ -151,7 +151,7 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
         tree, member = Tree(self.tree_key), self._member()
         tree.join(member)
         async for found in tree.rounds():
-            if await member.recall():
+            if await member.recall(found.number):
                 for event in member.news(found):
                     yield TriggerEvent(event)
                 await asyncio.sleep(SETTLED)

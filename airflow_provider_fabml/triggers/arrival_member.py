@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _NAMED = 3
+# Seconds after which a cursor that could not be read is asked for again.
+RECALL = 5.0
 
 
 class Member:
@@ -61,14 +64,16 @@ class Member:
         self._lives = 0
         self._said: str | None = None
 
-    async def recall(self) -> bool:
-        """Read the stored cursor, unless it is known; whether it is known now."""
+    async def recall(self, number: int) -> bool:
+        """Read the stored cursor, unless it is known; whether it is known now, or a round is untold."""
         if self._told is not None:
             return True
         try:
             values = await self._memory.arecall()
         except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
-            log.warning("The cursor cannot be read (%r); the next look tries again.", error)
+            log.warning("The cursor cannot be read (%r); it is tried again.", error)
+            self.untold.add(number)
+            await asyncio.sleep(RECALL)
             return False
         self._stored = agreed([read_cursor(value) for value in values], self.watch.template.order)
         if self._stored is None and any(value is not None for value in values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import defaultdict
@@ -49,7 +50,9 @@ class ArrivalQueue:
     def __init__(self, key: QueueKey) -> None:
         self.key = key
         self._standing = Standing(f"Queue {key.name} cannot be read; arrivals come by polling")
+        self._burial = Standing(f"Poison of queue {key.name} cannot be moved, and stays in it")
         self._client: AsyncQueueClient | None = None
+        self._connecting = asyncio.Lock()
         self._held: dict[str, Message] = {}
         self._rounds: defaultdict[int, list[Message]] = defaultdict(list)
         self._not_before = 0.0
@@ -96,18 +99,24 @@ class ArrivalQueue:
             concerns(error.arrived)
             await self._bury(client, message, str(error))
             return True
-        if message.deliveries > DELIVERIES:
-            concerns(tuple(one for one in events if isinstance(one, Arrived)))
-            await self._bury(client, message, f"it was delivered {message.deliveries} times")
+        matters = concerns(tuple(one for one in events if isinstance(one, Arrived)))
+        why = f"it was delivered {message.deliveries} times"
+        if matters and message.deliveries > DELIVERIES and await self._bury(client, message, why):
             return True
-        if not concerns(tuple(one for one in events if isinstance(one, Arrived))):
-            return False
-        self._held[message.id] = message
-        return True
+        if matters:
+            self._held[message.id] = message
+        return matters
 
-    async def _bury(self, client: AsyncQueueClient, message: Message, why: str) -> None:
-        await client.bury(message)
+    async def _bury(self, client: AsyncQueueClient, message: Message, why: str) -> bool:
+        """Move a message to the poison queue, if that can be done; else it is delivered again."""
+        try:
+            await client.bury(message)
+        except Exception as error:  # noqa: BLE001 - the other messages are not to wait for this one
+            self._burial.failed(error)
+            return False
+        self._burial.succeeded(f"Poison of queue {self.key.name} can be moved again.")
         log.error("Message %s of queue %s is poison: %s", message.id, self.key.name, why)
+        return True
 
     def hand_over(self, number: int) -> None:
         """The look of this round saw what the held messages told of."""
@@ -130,18 +139,22 @@ class ArrivalQueue:
             log.warning("%d messages of %s stay for now: %r", len(messages), self.key.name, error)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; that they cannot be closed ends no watcher."""
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            try:
+                await client.close()
+            except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
+                log.debug("A client was not closed: %r", error)
 
     async def _connected(self) -> AsyncQueueClient:
         """Read the connection anew after each failure: it may have been mended."""
-        if self._client is None:
-            settings = await OneLakeStorageHook(self.key.conn_id).aget_settings()
-            place = queue_location(settings, self.key.name, connection=self.key.conn_id)
-            self._client = await AsyncQueueClient(settings, place).__aenter__()
-        return self._client
+        async with self._connecting:
+            if self._client is None:
+                settings = await OneLakeStorageHook(self.key.conn_id).aget_settings()
+                place = queue_location(settings, self.key.name, connection=self.key.conn_id)
+                self._client = await AsyncQueueClient(settings, place).__aenter__()
+            return self._client
 
 
 def hidden_for() -> int:

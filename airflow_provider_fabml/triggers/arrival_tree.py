@@ -18,14 +18,20 @@ from weakref import WeakValueDictionary
 from airflow.triggers.shared_stream import SharedStreamProducer
 
 from airflow_provider_fabml.core.arrivals.events import pause
-from airflow_provider_fabml.core.arrivals.wake import NOTHING, WHOLE, wake_of_all, wake_of_ripe
+from airflow_provider_fabml.core.arrivals.wake import (
+    NOTHING,
+    WHOLE,
+    is_foreign,
+    wake_of_all,
+    wake_of_ripe,
+)
 from airflow_provider_fabml.core.errors import TransientError
 from airflow_provider_fabml.triggers.arrival_queue import ArrivalQueue, QueueKey
 from airflow_provider_fabml.triggers.arrival_view import TreeView
 from airflow_provider_fabml.triggers.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from airflow.triggers.shared_stream import AdvanceItem
 
@@ -40,8 +46,11 @@ log = logging.getLogger(__name__)
 GATHER = 1.0
 # A poller without members (all are just leaving) waits as long.
 IDLE = 60.0
-# However often something wakes a tree, it is being listed for a third of the time at most.
-SPACING = 2.0
+# However often something wakes a tree, it is being listed for a third of the time at most, unless
+# that would put off what is told by more than these seconds.
+SPACING, LONGEST_SPACE = 2.0, 10.0
+# After a failure: 10 s, 20, 40 … 300, however long the interval is.
+RETRY = 5.0
 
 
 class TreeKey(NamedTuple):
@@ -73,10 +82,10 @@ class Tree:
         self._view = TreeView(key.onelake_conn_id, key.path)
         self._queue = ArrivalQueue(key.queue) if key.queue else None
         self._standing = Standing(f"Arrivals in {key.path} cannot be seen")
-        self._number = 0
+        self._number = self._streams = 0
         self._wake: Wake = WHOLE
         self._whole_at = self._not_before = 0.0
-        self._again = False
+        self._again = self._warned = False
         self._retry_after: float | None = None
         self._rung = asyncio.Event()
 
@@ -91,10 +100,12 @@ class Tree:
         """Let a member go."""
         self.members.discard(member)
 
-    async def rounds(self) -> AsyncIterator[Round]:
+    async def rounds(self) -> AsyncGenerator[Round]:
         """Give one round after the other."""
         self._rung = asyncio.Event()
         self._wake = WHOLE
+        self._streams += 1
+        mine = self._streams
         await asyncio.sleep(GATHER)
         try:
             while True:
@@ -103,7 +114,9 @@ class Tree:
                     yield self._round()
                 await self._rest()
         finally:
-            await self.close()
+            # A stream that began anew meanwhile goes on with these connections.
+            if mine == self._streams:
+                await self.close()
 
     def _round(self) -> Round:
         # Never the same twice: a stream that begins anew settles no older one's rounds.
@@ -131,7 +144,8 @@ class Tree:
             return False
         self._standing.succeeded(f"{self.key.path} can be listed again.")
         now = time.monotonic()
-        self._not_before = max(self._not_before, now + SPACING * (now - began))
+        space = min(SPACING * (now - began), LONGEST_SPACE)
+        self._not_before = max(self._not_before, now + space)
         if wake.whole:
             self._whole_at = now + self._pause()
         return True
@@ -144,6 +158,8 @@ class Tree:
         interval = min((member.poll_interval for member in self.members), default=IDLE)
         jitter = random.random()  # noqa: S311 (spreads load, keeps no secret)
         failures = self._standing.failures
+        if failures:
+            interval = min(interval, RETRY)
         return pause(interval, failures=failures, jitter=jitter, retry_after=self._retry_after)
 
     async def _rest(self) -> None:
@@ -184,7 +200,23 @@ class Tree:
     def _concerns(self, events: tuple[Arrived, ...]) -> bool:
         """Take in what a message of the queue tells; whether there is anything to look at."""
         root = self._view.root
-        wake = wake_of_all(events, root, self._watches()) if root is not None else WHOLE
+        if root is None:
+            self._wake = WHOLE
+            return True
+        strange = next((one for one in events if is_foreign(one, root)), None)
+        if strange is not None and not self._warned:
+            self._warned = True
+            log.warning(
+                "Queue %s tells of %s/%s, and %s is in %s/%s: such messages are deleted. Remedy: let "
+                "the queue's subscription name the tree's account and container.",
+                self.key.queue and self.key.queue.name,
+                strange.account,
+                strange.container,
+                self.key.path,
+                root.account,
+                root.container,
+            )
+        wake = wake_of_all(events, root, self._watches())
         self._wake |= wake
         return bool(wake)
 
@@ -241,10 +273,11 @@ class ArrivalProducer(SharedStreamProducer):
 
     def __init__(self, key: TreeKey) -> None:
         self._tree = tree_of(key)
+        self._rounds = self._tree.rounds()
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
         """Give each round with its number."""
-        async for found in self._tree.rounds():
+        async for found in self._rounds:
             yield found, found.number
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
@@ -254,4 +287,4 @@ class ArrivalProducer(SharedStreamProducer):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._tree.close()
+        await self._rounds.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.arrivals.wake import Wake
     from airflow_provider_fabml.core.storage.location import Location
+
+log = logging.getLogger(__name__)
 
 
 class TreeView:
@@ -59,10 +62,13 @@ class TreeView:
         return self._client, self.root
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; that they cannot be closed ends no watcher."""
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            try:
+                await client.close()
+            except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
+                log.debug("A client was not closed: %r", error)
 
 
 def _instants(seconds: dict[str, float]) -> dict[str, float]:

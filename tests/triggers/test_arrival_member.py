@@ -52,7 +52,7 @@ def member(**changes) -> Member:
 
 async def told(one: Member, found: Round) -> list[str]:
     """The partitions that a watcher tells in a round."""
-    assert await one.recall()
+    assert await one.recall(found.number)
     return [event["partition"] for event in one.news(found)]
 
 
@@ -145,8 +145,9 @@ def test_a_backlog_is_told_in_portions(supervisor, monkeypatch):
     asyncio.run(story())
 
 
-def test_a_store_that_fails_is_made_up_for(supervisor):
+def test_a_store_that_fails_is_made_up_for(supervisor, monkeypatch):
     """Neither reading nor writing the cursor ends the watcher; the next round stores it."""
+    monkeypatch.setattr("airflow_provider_fabml.triggers.arrival_member.RECALL", 0)
     answer = supervisor.send
 
     def refused(msg):
@@ -155,7 +156,8 @@ def test_a_store_that_fails_is_made_up_for(supervisor):
     async def story() -> None:
         one = member()
         supervisor.send = refused
-        assert not await one.recall()
+        assert not await one.recall(0)
+        assert one.untold == {0}
         supervisor.send = answer
         assert await told(one, looked(1, a=1)) == ["a"]
         supervisor.send = refused

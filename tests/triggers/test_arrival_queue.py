@@ -14,7 +14,10 @@ from support.task_runner import captured_log, supervised
 from support.watching import AssetSupervisor, Triggerer, until
 
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
-from airflow_provider_fabml.triggers import arrival_queue
+from airflow_provider_fabml.clients.storage_queue import AsyncQueueClient
+from airflow_provider_fabml.core.errors import PermanentError, TransientError
+from airflow_provider_fabml.hooks.asset_memory import AssetMemory
+from airflow_provider_fabml.triggers import arrival_member, arrival_queue
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 from airflow_provider_fabml.triggers.arrival_tree import Tree
 
@@ -323,3 +326,107 @@ def test_messages_of_a_round_that_is_told_later_go_with_that_one(connections, wa
 
     with supervised(AssetSupervisor(connections, {})):
         assert asyncio.run(story()) == [1, 0]
+
+
+def test_one_failure_does_not_last_an_interval(container, connections, watch, monkeypatch):
+    """However seldom the whole tree is looked at, what could not be listed is tried again soon."""
+    page, failed = AsyncStorageClient._page, []
+
+    async def once(self, container, request):
+        if not failed:
+            failed.append(request)
+            raise TransientError("Storage answered 503.")
+        return await page(self, container, request)
+
+    monkeypatch.setattr(AsyncStorageClient, "_page", once)
+    land(container, 2)
+    triggerer = Triggerer(connections)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+
+    asyncio.run(story())
+    assert failed
+
+
+def test_a_cursor_that_cannot_be_read_loses_no_message(
+    container, connections, watch, queue, tell, monkeypatch
+):
+    """Nothing can be told without it; the message stays, and its partition is told afterwards."""
+    monkeypatch.setattr(arrival_member, "RECALL", 0.3)
+    recall, fails = AssetMemory.arecall, [True]
+
+    async def refused(self):
+        if fails:
+            raise OSError("no API server")
+        return await recall(self)
+
+    monkeypatch.setattr(AssetMemory, "arecall", refused)
+    triggerer = Triggerer(connections)
+
+    async def story() -> int:
+        async with triggerer.life({ASSET: watch()}):
+            tell(land(container, 2))
+            await asyncio.sleep(2)
+            kept = waiting(queue)
+            fails.clear()
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+            await until(lambda: waiting(queue) == 0)
+            return kept
+
+    assert asyncio.run(story()) == 1
+
+
+def test_poison_that_cannot_be_moved_holds_up_nothing(
+    container, connections, watch, queue, tell, monkeypatch
+):
+    """Without a right to the poison queue the message stays, is named once, and others go on."""
+
+    async def refused(self, message):
+        raise PermanentError("Storage answered 403.", status=403)
+
+    monkeypatch.setattr(AsyncQueueClient, "bury", refused)
+    triggerer = Triggerer(connections)
+    queue.send_message("no event")
+    with captured_log() as lines:
+
+        async def story() -> None:
+            async with triggerer.life({ASSET: watch()}):
+                tell(land(container, 2))
+                await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+                await until(lambda: waiting(queue) == 1)
+
+        asyncio.run(story())
+    assert len([line for line in lines if "cannot be moved" in line]) == 1
+
+
+def test_events_of_another_container_are_named(container, connections, watch, queue):
+    """A subscription of elsewhere would leave all to polling without a word."""
+    triggerer = Triggerer(connections)
+    with captured_log() as lines:
+
+        async def story() -> None:
+            async with triggerer.life({ASSET: watch()}):
+                for _ in range(2):
+                    queue.send_message(message("trustedlake", "other", "daily/x/a.csv"))
+                await until(lambda: waiting(queue) == 0)
+
+        asyncio.run(story())
+    (said,) = [line for line in lines if "tells of trustedlake/other" in line]
+    assert "Remedy" in said
+
+
+def test_a_connection_string_reaches_the_queue(azurite, container, watch, queue, tell):
+    """Its key is used at the queue endpoint that the connection names besides."""
+    text = azurite.connection_string.replace(f"QueueEndpoint={azurite.queue_url};", "")
+    extra = {"connection_string": text, "queue_endpoint": azurite.queue_url}
+    triggerer = Triggerer({"onelake_default": {"conn_type": "onelake", "extra": extra}})
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: watch()}):
+            await asyncio.sleep(0.5)
+            tell(land(container, 2))
+            await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
+
+    asyncio.run(story())

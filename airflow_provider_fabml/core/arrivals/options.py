@@ -96,12 +96,16 @@ def check_queue(name: object, conn_id: object, interval: Any) -> None:
             reason="no queue is read unless storage_queue names one",
             remedy="write storage_queue='<queue>', or remove queue_conn_id.",
         )
-    if isinstance(interval, bool) or not isinstance(interval, (int, float)) or interval < 0.2:
+    if (
+        isinstance(interval, bool)
+        or not isinstance(interval, (int, float))
+        or not (0.2 <= interval <= 3600)
+    ):
         raise UsageError(
             rule="queue-interval",
             field="queue_interval",
             value=interval,
-            reason="it is a number of seconds, 0.2 or more",
+            reason="it is a number of seconds from 0.2 to 3600",
             remedy="leave it out for one request a second.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -33,11 +34,15 @@ class Watch(NamedTuple):
 
 
 class Partition(NamedTuple):
-    """One partition as a listing showed it; `folder` is its path in the container."""
+    """One partition as a listing showed it; `folder` is its path in the container.
+
+    `ripe_in` are the seconds after which time alone may have made it complete; 0 where it will not.
+    """
 
     key: str
     folder: str
     verdict: Verdict
+    ripe_in: float = 0
 
 
 class Survey(NamedTuple):
@@ -121,18 +126,24 @@ def _added(tally: _Tally, blobs: list[Blob]) -> _Tally:
 
 
 def _judged(tallies: Mapping[str, _Tally], started: datetime) -> dict[str, Partition]:
-    return {
-        key: Partition(key, tally.seen.folder, _verdict(tally, started))
-        for key, tally in tallies.items()
-    }
+    return {key: _partition(key, tally, started) for key, tally in tallies.items()}
 
 
-def _verdict(tally: _Tally, started: datetime) -> Verdict:
+def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
     """Judge one partition; of a marker that came during the look, the files may be on no page."""
-    rules = tally.seen.rules
-    if rules.marker is not None:
-        if tally.marked is None:
-            return not_ready(tally.seen, f"the marker {rules.marker} is not there yet")
-        if tally.pages > 1 and tally.marked >= started:
-            return not_ready(tally.seen, f"the marker {rules.marker} came during the look")
-    return verdict(tally.seen, rules, started)
+    seen, marker = tally.seen, tally.seen.rules.marker
+    if marker is not None and tally.marked is None:
+        why = not_ready(seen, f"the marker {marker} is not there yet")
+        return Partition(key, seen.folder, why)
+    if tally.marked is not None and tally.pages > 1 and tally.marked >= started:
+        why = not_ready(seen, f"the marker {marker} came during the look")
+        return Partition(key, seen.folder, why, ripe_in=1)
+    found = verdict(seen, seen.rules, started)
+    return Partition(key, seen.folder, found, 0 if found.ready else _young_for(seen, started))
+
+
+def _young_for(seen: Seen, now: datetime) -> float:
+    """Seconds until `quiet_for` is over. The storage's times are whole seconds, so these are, too."""
+    if seen.newest is None or seen.rules.quiet_for <= 0:
+        return 0
+    return max(math.ceil(seen.rules.quiet_for - (now - seen.newest).total_seconds()), 0)

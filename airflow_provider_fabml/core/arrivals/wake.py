@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
 
     from airflow_provider_fabml.core.arrivals.event_grid import Arrived
-    from airflow_provider_fabml.core.arrivals.survey import Partition, Survey, Watch
+    from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.storage.location import Location
 
 # More folders than these are cheaper to see in a listing of the whole tree.
@@ -40,13 +39,13 @@ class Wake(NamedTuple):
 NOTHING, WHOLE = Wake(), Wake(whole=True)
 
 
-def wake_of(arrived: Arrived, root: Location, watches: Iterable[Watch]) -> Wake:
+def wake_of(arrived: Arrived, root: Location, watches: Collection[Watch]) -> Wake:
     """Say what must be looked at after an event; nothing for a file that never counts.
 
     A file counts for a watch in whose partition it lies, unless it is hidden and not its marker. A
     folder that was renamed may be a partition, lie in one, or hold some.
     """
-    if (arrived.account, arrived.container) != (root.account, root.container):
+    if is_foreign(arrived, root):
         return NOTHING
     is_folder = arrived.api in _FOLDER_RENAMES
     if is_folder and within(root.path, arrived.path):
@@ -55,21 +54,31 @@ def wake_of(arrived: Arrived, root: Location, watches: Iterable[Watch]) -> Wake:
         return NOTHING
     path = arrived.path[len(root.path) :].lstrip("/")
     inside = f"{root.path}/" if root.path else ""
-    found = [_folder(path, watch, is_folder=is_folder) for watch in watches]
-    folders = _outermost({f"{inside}{folder}" for folder in found if folder is not None})
-    if is_folder and None in found:
-        folders = _outermost({*folders, arrived.path})
-    return Wake(folders)
+    places = [watch.template.partition_of(f"{path}/." if is_folder else path) for watch in watches]
+    folders = {
+        f"{inside}{place[1]}"
+        for place, watch in zip(places, watches, strict=True)
+        if place is not None and _counts(path[len(place[1]) :], watch)
+    }
+    if is_folder and None in places and not _is_hidden(path):
+        folders.add(arrived.path)
+    return Wake(_outermost(folders))
 
 
-def _folder(path: str, watch: Watch, *, is_folder: bool) -> str | None:
-    """Give the partition's folder in which a path counts for a watch, or None."""
-    place = watch.template.partition_of(f"{path}/." if is_folder else path)
-    if place is None:
-        return None
-    name = path[len(place[1]) :].strip("/")
-    hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
-    return None if hidden and name != watch.rules.marker else place[1]
+def is_foreign(arrived: Arrived, root: Location) -> bool:
+    """Whether an event is of another account or container than a tree."""
+    account = root.account.removesuffix("-secondary")
+    return (arrived.account, arrived.container) != (account, root.container)
+
+
+def _counts(name: str, watch: Watch) -> bool:
+    """Whether a file or folder of this name in a partition may count, or is what is waited for."""
+    name = name.strip("/")
+    return not _is_hidden(name) or name == watch.rules.marker
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(("_", ".")) for part in path.split("/"))
 
 
 def within(path: str, folder: str) -> bool:
@@ -89,37 +98,27 @@ def _outermost(folders: Iterable[str]) -> frozenset[str]:
 def renewed(last: Survey, part: Survey, folder: str) -> Survey:
     """Give a survey of the tree with what lies in `folder` as a newer look at it found it.
 
-    Of a partition above `folder` that look saw a part only, so the last one holds.
+    Of a partition above `folder` that look saw a part only, so the last one holds. Who no longer
+    watches is forgotten.
     """
     found = {
         watch: {
-            **{key: one for key, one in known.items() if not within(one.folder, folder)},
-            **{k: one for k, one in part.found[watch].items() if within(one.folder, folder)},
+            **{k: one for k, one in last.found[watch].items() if not within(one.folder, folder)},
+            **{k: one for k, one in now.items() if within(one.folder, folder)},
         }
-        for watch, known in last.found.items()
+        for watch, now in part.found.items()
     }
     return last._replace(now=part.now, found=found)
 
 
 def ripe_after(survey: Survey, folder: str = "") -> dict[str, float]:
-    """Give for each partition in `folder` that is too young the seconds until it is old enough.
-
-    The storage's times are whole seconds, so these are, too.
-    """
+    """Give the seconds until partitions in `folder` are old enough, where only time is wanting."""
     seconds: dict[str, float] = {}
-    for watch, found in survey.found.items():
+    for found in survey.found.values():
         for one in found.values():
-            left = _left(one, watch, survey.now)
-            if left > 0 and within(one.folder, folder):
-                seconds[one.folder] = min(left, seconds.get(one.folder, math.inf))
+            if one.ripe_in > 0 and within(one.folder, folder):
+                seconds[one.folder] = min(one.ripe_in, seconds.get(one.folder, math.inf))
     return seconds
-
-
-def _left(partition: Partition, watch: Watch, now: datetime) -> float:
-    verdict = partition.verdict
-    if verdict.ready or verdict.newest is None or watch.rules.quiet_for <= 0:
-        return 0
-    return math.ceil(watch.rules.quiet_for - (now - verdict.newest).total_seconds())
 
 
 def wake_of_ripe(due: Mapping[str, float], now: float) -> Wake:

@@ -29,7 +29,9 @@ def parse_queue_endpoint(
     :param endpoint: the blob service's base URL.
     :raises UsageError: rules ``endpoint-*``.
     """
-    named = given.get("queue_endpoint") or _named_in(given.get("connection_string"))
+    named = given.get("queue_endpoint") or connection_fields(given.get("connection_string")).get(
+        "queueendpoint"
+    )
     if named:
         return blob_endpoint(str(named), field=f"{field}: queue_endpoint", service="queue")
     if endpoint is not None and is_azure_endpoint(endpoint):
@@ -37,11 +39,10 @@ def parse_queue_endpoint(
     return None
 
 
-def _named_in(text: Any) -> str | None:
+def connection_fields(text: object) -> dict[str, str]:
+    """Give the fields of a storage connection string, their names in small letters."""
     pairs = (part.partition("=") for part in str(text or "").split(";"))
-    return next(
-        (v.strip() for name, _, v in pairs if name.strip().lower() == "queueendpoint"), None
-    )
+    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}
 
 
 def check_queue_name(name: object) -> str:
@@ -76,6 +77,14 @@ def queue_location(settings: StorageSettings, name: str, *, connection: str) -> 
             remedy="write queue_endpoint, or name a connection to the storage account that has the "
             "queue as queue_conn_id.",
         )
-    parts = urlsplit(settings.queue_endpoint)
-    account = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+    endpoints = (settings.queue_endpoint, settings.endpoint or "")
+    account = next(filter(None, map(_account_of, endpoints)), "")
     return Location(account, name, "", settings.queue_endpoint)
+
+
+def _account_of(endpoint: str) -> str:
+    """Give the account that a base URL names; a host of one's own names none."""
+    parts = urlsplit(endpoint)
+    account, _, rest = (parts.hostname or "").partition(".")
+    is_azure = re.match(r"(?:z\d+\.)?(?:blob|queue)\.", rest)
+    return parts.path.strip("/") or (account if is_azure else "")

@@ -14,7 +14,10 @@ from airflow_provider_fabml.core.connections.credential import (
     parse_credential,
 )
 from airflow_provider_fabml.core.connections.fabric_fields import parse_fabric_api, parse_home
-from airflow_provider_fabml.core.connections.queue_fields import parse_queue_endpoint
+from airflow_provider_fabml.core.connections.queue_fields import (
+    connection_fields,
+    parse_queue_endpoint,
+)
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.mapping import MappingRow, parse_mapping
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint
@@ -198,8 +201,7 @@ def _sas(given: Mapping[str, Any]) -> str:
 
 def _endpoint_in(text: Any) -> str | None:
     """Give the blob endpoint a connection string names, as azure-storage-blob derives it."""
-    pairs = (part.partition("=") for part in str(text or "").split(";"))
-    named = {name.strip().lower(): value for name, _, value in pairs}
+    named = connection_fields(text)
     if named.get("blobendpoint"):
         return named["blobendpoint"].rstrip("/")
     if not named.get("accountname"):

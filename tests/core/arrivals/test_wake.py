@@ -53,6 +53,8 @@ def arrived(path: str, api: str = "FlushWithClose", **other: str) -> Arrived:
         (arrived("daily2/date=2026-01-01/a.csv"), set()),
         (arrived("daily/date=2026-01-01", "RenameDirectory"), {"daily/date=2026-01-01"}),
         (arrived("daily/date=2026-01-01/sub", "RenameDirectory"), {"daily/date=2026-01-01"}),
+        (arrived("daily/date=2026-01-01/_temporary/0", "RenameDirectory"), set()),
+        (arrived("daily/_temporary/0", "RenameDirectory"), set()),
         (arrived("daily/date=2026-01-01/a.csv", account="other"), set()),
         (arrived("daily/date=2026-01-01/a.csv", container="other"), set()),
     ],
@@ -144,6 +146,28 @@ def test_a_part_of_a_partition_judges_nothing():
     folder = "daily/year=2026/month=02"
     part = listing(blobs, watches=(years, months), under=folder)
     assert renewed(whole, part, folder) == whole
+
+
+def test_who_left_is_forgotten():
+    """A look for those who still watch renews what they know, and drops what nobody asks for."""
+    blobs = {"daily/date=2026-01-01/a.csv": 9}
+    whole = listing(blobs, watches=(DAYS, MARKED))
+    part = listing(blobs, watches=(DAYS,), under="daily/date=2026-01-01")
+    assert renewed(whole, part, "daily/date=2026-01-01") == listing(blobs, watches=(DAYS,))
+
+
+def test_a_marker_of_the_looks_own_second_is_looked_at_again():
+    """Storage's clock has whole seconds, and another page may have been listed before the marker."""
+    names = ["daily/date=2026-01-01/_SUCCESS", "daily/date=2026-01-01/a.csv"]
+    pages = [Answer((Blob(name, 4, "e", NOW),), NOW, token=name) for name in names]
+
+    def answer(request):
+        page = pages[0] if request.token is None else pages[1]
+        return page if request.token is None else page._replace(token=None)
+
+    found = drive(survey("daily", (MARKED,)), answer)
+    assert not found.ready(MARKED)
+    assert ripe_after(found) == {"daily/date=2026-01-01": 1}
 
 
 def test_the_young_ripen():
