@@ -21,7 +21,8 @@ from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.triggers.arrival_member import Member
 from airflow_provider_fabml.triggers.arrival_queue import QueueKey
-from airflow_provider_fabml.triggers.arrival_tree import ArrivalProducer, Tree, TreeKey, tree_of
+from airflow_provider_fabml.triggers.arrival_stream import ArrivalProducer
+from airflow_provider_fabml.triggers.arrival_tree import Tree, TreeKey, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable

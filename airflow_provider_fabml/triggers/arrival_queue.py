@@ -17,7 +17,7 @@ from airflow_provider_fabml.core.arrivals.event_grid import (
     parse_message,
 )
 from airflow_provider_fabml.core.arrivals.events import pause
-from airflow_provider_fabml.core.connections.queue_fields import queue_location
+from airflow_provider_fabml.core.connections.queue_place import queue_location
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.triggers.standing import Standing
 

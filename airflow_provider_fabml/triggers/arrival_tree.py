@@ -12,10 +12,8 @@ import asyncio
 import logging
 import random
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
-
-from airflow.triggers.shared_stream import SharedStreamProducer
 
 from airflow_provider_fabml.core.arrivals.events import pause
 from airflow_provider_fabml.core.arrivals.wake import (
@@ -31,9 +29,7 @@ from airflow_provider_fabml.triggers.arrival_view import TreeView
 from airflow_provider_fabml.triggers.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-
-    from airflow.triggers.shared_stream import AdvanceItem
+    from collections.abc import AsyncGenerator
 
     from airflow_provider_fabml.core.arrivals.event_grid import Arrived
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
@@ -263,28 +259,3 @@ def tree_of(key: TreeKey) -> Tree:
             )
         tree = _TREES[key] = Tree(key)
     return tree
-
-
-class ArrivalProducer(SharedStreamProducer):
-    """Airflow's view of a tree: rounds go out, and come back acknowledged.
-
-    :param key: which tree.
-    """
-
-    def __init__(self, key: TreeKey) -> None:
-        self._tree = tree_of(key)
-        self._rounds = self._tree.rounds()
-
-    async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Give each round with its number."""
-        async for found in self._rounds:
-            yield found, found.number
-
-    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Settle rounds in their order; called once all events of them are stored, or failed."""
-        for item in batch:
-            await self._tree.settle(item.broker_payload, stored=item.outcome.is_clean)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._rounds.aclose()

@@ -8,7 +8,7 @@ from typing import Any
 from bad_input_rows.row import BadInput as Row
 
 from airflow_provider_fabml.core.connections.credential import parse_credential
-from airflow_provider_fabml.core.connections.queue_fields import queue_location
+from airflow_provider_fabml.core.connections.queue_place import queue_location
 from airflow_provider_fabml.core.connections.storage_connection import parse_storage_connection
 from airflow_provider_fabml.core.storage.location import Location, parse_mapping, resolve
 from airflow_provider_fabml.core.storage.storage_hosts import (

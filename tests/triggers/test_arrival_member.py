@@ -16,8 +16,8 @@ from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.readiness import Blob, fold, start, verdict
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.triggers.arrival_member import Member
+from airflow_provider_fabml.triggers.arrival_stream import ArrivalProducer
 from airflow_provider_fabml.triggers.arrival_tree import (
-    ArrivalProducer,
     Round,
     TreeKey,
     tree_of,

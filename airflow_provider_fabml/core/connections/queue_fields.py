@@ -1,19 +1,15 @@
-"""Where a storage connection's queues are, and what a queue may be called."""
+"""What a storage connection says of queues, and what a queue may be called."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint, is_azure_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
 
 POISON = "-poison"
 # learn.microsoft.com "Naming Queues and Metadata": 3 to 63 characters, the poison queue's included.
@@ -60,31 +56,3 @@ def check_queue_name(name: object) -> str:
             remedy="write the name of the queue that Event Grid fills, e.g. fabml-arrivals.",
         )
     return name
-
-
-def queue_location(settings: StorageSettings, name: str, *, connection: str) -> Location:
-    """Give a queue as a place: its account, its name as the container, the queue service's URL.
-
-    :param connection: the connection's id, for errors.
-    :raises UsageError: rule ``queue-endpoint``.
-    """
-    if settings.queue_endpoint is None:
-        raise UsageError(
-            rule="queue-endpoint",
-            field=f"connection {connection!r}: queue_endpoint",
-            value=settings.endpoint,
-            reason="nothing says where this account's queues are (OneLake has none)",
-            remedy="write queue_endpoint, or name a connection to the storage account that has the "
-            "queue as queue_conn_id.",
-        )
-    endpoints = (settings.queue_endpoint, settings.endpoint or "")
-    account = next(filter(None, map(_account_of, endpoints)), "")
-    return Location(account, name, "", settings.queue_endpoint)
-
-
-def _account_of(endpoint: str) -> str:
-    """Give the account that a base URL names; a host of one's own names none."""
-    parts = urlsplit(endpoint)
-    account, _, rest = (parts.hostname or "").partition(".")
-    is_azure = re.match(r"(?:z\d+\.)?(?:blob|queue)\.", rest)
-    return parts.path.strip("/") or (account if is_azure else "")
