@@ -104,8 +104,11 @@ class AsyncQueueClient:
         with translated(self._queue, roles=QUEUE_ROLES):
             queue = await self._client()
             found = queue.receive_messages(messages_per_page=PAGE, visibility_timeout=hidden_for)
-            # The first page only: the SDK's iterator asks once more after each that has messages.
-            page = await anext(found.by_page())
+            # The first page only: the SDK's iterator asks once more after each that has messages. Of
+            # an empty queue it has none.
+            page = await anext(found.by_page(), None)
+            if page is None:
+                return []
             return [
                 Message(one.id, one.pop_receipt, one.content or "", one.dequeue_count)
                 async for one in page

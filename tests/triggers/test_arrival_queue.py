@@ -430,3 +430,24 @@ def test_a_connection_string_reaches_the_queue(azurite, container, watch, queue,
             await until(lambda: triggerer.keys("landing") == ["2026-01-02"])
 
     asyncio.run(story())
+
+
+def test_an_empty_queue_is_asked_on(connections, watch, monkeypatch):
+    """That there is nothing is no failure: the next request comes an interval later, as ever."""
+    receive, asked = AsyncQueueClient.receive, []
+
+    async def counted(self, *, hidden_for):
+        asked.append(await receive(self, hidden_for=hidden_for))
+        return asked[-1]
+
+    monkeypatch.setattr(AsyncQueueClient, "receive", counted)
+    triggerer = Triggerer(connections)
+    with captured_log() as lines:
+
+        async def story() -> None:
+            async with triggerer.life({ASSET: watch()}):
+                await until(lambda: len(asked) >= 8, 6)
+
+        asyncio.run(story())
+    assert not any(asked)
+    assert [line for line in lines if "cannot be read" in line] == []
