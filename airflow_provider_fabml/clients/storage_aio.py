@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from airflow_provider_fabml.clients.async_identity import AsyncIdentity
+from airflow_provider_fabml.clients.async_session import AsyncSession
 from airflow_provider_fabml.clients.beside import beside
 from airflow_provider_fabml.clients.predicates import load_predicate
 from airflow_provider_fabml.clients.storage_common import (
     BlobFacts,
     Clock,
     Concluded,
-    client_arguments,
     content_of,
-    make_service,
     send,
     to_answer,
     to_blob,
@@ -33,53 +31,25 @@ from airflow_provider_fabml.core.storage.probe import (
 from airflow_provider_fabml.core.storage.storage_hosts import check_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Generator, Iterable
 
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
-    from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
     from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
 
 V = TypeVar("V")
 
 
-class AsyncStorageClient:
+class AsyncStorageClient(AsyncSession):
     """One identity, any location its connection may reach. `async with` it.
 
     Errors are those of `StorageClient`. Its requests run beside the caller's loop (`clients.beside`).
     """
 
-    def __init__(
-        self,
-        settings: StorageSettings,
-        *,
-        retry_total: int = 1,
-        request_hook: Callable[[Any], None] | None = None,
-    ) -> None:
-        self._settings = settings
-        self._arguments = client_arguments(
-            settings, retry_total=retry_total, request_hook=request_hook
-        )
-        self._identity = AsyncIdentity(settings)
-        self._services: dict[str, Any] = {}
-
     async def __aenter__(self) -> Self:
         # The import takes some 0.3 s, during which no other trigger of the loop could run.
         await asyncio.to_thread(_import_sdk)
         return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections and the credential; the SDK's client leaves the latter open."""
-        await beside(self._close())
-
-    async def _close(self) -> None:
-        for service in self._services.values():
-            await service.close()
-        self._services.clear()
-        await self._identity.close()
 
     async def probe(self, location: Location, rules: Rules) -> Verdict:
         """Judge whether the data has landed, in one request while nothing is there."""
@@ -124,20 +94,12 @@ class AsyncStorageClient:
                 return value
             request = step
 
-    async def _service(self, location: Location) -> Any:
-        identity = await self._identity.signed_in()
-        if location.endpoint not in self._services:
-            from azure.storage.blob.aio import BlobServiceClient
-
-            self._services[location.endpoint] = make_service(
-                BlobServiceClient, self._settings, location, identity, self._arguments
-            )
-        return self._services[location.endpoint]
-
     async def _answer(self, location: Location, request: Request) -> Answer:
+        from azure.storage.blob.aio import BlobServiceClient
+
         check_destination(self._settings, location)
         with translated(location):
-            service = await self._service(location)
+            service = await self._service(BlobServiceClient, location)
             container = service.get_container_client(location.container)
             if isinstance(request, HeadBlob):
                 return await self._head(container, request.path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import BLOB_ROLES, storage_error
-from airflow_provider_fabml.core.connections.queue_fields import connection_fields
+from airflow_provider_fabml.core.connections.connection_string import connection_fields
 from airflow_provider_fabml.core.storage.probe import Answer, Request
 from airflow_provider_fabml.core.storage.readiness import Blob
 
@@ -96,23 +96,20 @@ def client_arguments(
 def make_service(
     kind: Any, settings: StorageSettings, location: Location, identity: Any, arguments: Any
 ) -> Any:
-    """Make a `BlobServiceClient` (`kind` is the class of either world) for a location's account."""
-    if settings.connection_string:
-        return kind.from_connection_string(settings.connection_string, **arguments)
-    credential = credential_of(settings, location.account, identity)
-    return kind(location.endpoint, credential=credential, **arguments)
+    """Make a service client for a location's account.
 
-
-def credential_of(settings: StorageSettings, account: str, identity: Any) -> Any:
-    """Give the key or SAS of a connection, one in a connection string included, else `identity`."""
+    :param kind: `BlobServiceClient` or `QueueServiceClient`, of either world.
+    :param identity: the credential where the connection has neither key nor SAS.
+    """
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
     said = connection_fields(settings.connection_string)
-    key = settings.account_key or said.get("accountkey")
-    sas = settings.sas_token or said.get("sharedaccesssignature")
-    if sas:
-        return AzureSasCredential(sas.removeprefix("?"))
-    return AzureNamedKeyCredential(said.get("accountname") or account, key) if key else identity
+    credential = identity
+    if key := settings.account_key or said.get("accountkey"):
+        credential = AzureNamedKeyCredential(said.get("accountname") or location.account, key)
+    elif sas := settings.sas_token or said.get("sharedaccesssignature"):
+        credential = AzureSasCredential(sas.removeprefix("?"))
+    return kind(location.endpoint, credential=credential, **arguments)
 
 
 class Clock:

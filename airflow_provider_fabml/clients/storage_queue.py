@@ -6,13 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from airflow_provider_fabml.clients.async_identity import AsyncIdentity
+from airflow_provider_fabml.clients.async_session import AsyncSession
 from airflow_provider_fabml.clients.beside import beside
-from airflow_provider_fabml.clients.storage_common import (
-    client_arguments,
-    credential_of,
-    translated,
-)
+from airflow_provider_fabml.clients.storage_common import translated
 from airflow_provider_fabml.clients.storage_errors import QUEUE_ROLES
 from airflow_provider_fabml.core.connections.queue_fields import POISON
 from airflow_provider_fabml.core.errors import PermanentError
@@ -42,12 +38,12 @@ class Message(NamedTuple):
     deliveries: int
 
 
-class AsyncQueueClient:
+class AsyncQueueClient(AsyncSession):
     """One queue, and the poison queue beside it. `async with` it.
 
     Errors are those of `StorageClient`. Its requests run beside the caller's loop (`clients.beside`).
 
-    :param queue: its place (`core.connections.queue_fields.queue_location`).
+    :param queue: its place (`core.connections.queue_place.queue_location`).
     """
 
     def __init__(
@@ -57,10 +53,8 @@ class AsyncQueueClient:
         *,
         request_hook: Callable[[Any], None] | None = None,
     ) -> None:
-        self._settings, self._queue = settings, queue
-        self._arguments = client_arguments(settings, retry_total=1, request_hook=request_hook)
-        self._identity = AsyncIdentity(settings)
-        self._made: Any = None
+        super().__init__(settings, request_hook=request_hook)
+        self._queue = queue
 
     async def __aenter__(self) -> Self:
         try:
@@ -71,19 +65,6 @@ class AsyncQueueClient:
                 remedy="pip install 'airflow-provider-fabml[queue]' where the triggerer runs.",
             ) from None
         return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections and the credential."""
-        await beside(self._close())
-
-    async def _close(self) -> None:
-        service, self._made = self._made, None
-        if service is not None:
-            await service.close()
-        await self._identity.close()
 
     async def receive(self, *, hidden_for: int) -> list[Message]:
         """Take up to 32 messages; who does not delete them has them back after `hidden_for` seconds.
@@ -141,16 +122,11 @@ class AsyncQueueClient:
         await self._delete([message])
 
     async def _client(self, suffix: str = "") -> Any:
-        check_queue_destination(self._settings, self._queue)
-        identity = await self._identity.signed_in()
-        if self._made is None:
-            from azure.storage.queue.aio import QueueServiceClient
+        from azure.storage.queue.aio import QueueServiceClient
 
-            credential = credential_of(self._settings, self._queue.account, identity)
-            self._made = QueueServiceClient(
-                self._queue.endpoint, credential=credential, **self._arguments
-            )
-        return self._made.get_queue_client(f"{self._queue.container}{suffix}")
+        check_queue_destination(self._settings, self._queue)
+        service = await self._service(QueueServiceClient, self._queue)
+        return service.get_queue_client(f"{self._queue.container}{suffix}")
 
 
 def _import_sdk() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.core.connections.connection_string import connection_fields
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint, is_azure_endpoint
 
@@ -33,12 +34,6 @@ def parse_queue_endpoint(
     if endpoint is not None and is_azure_endpoint(endpoint):
         return endpoint.replace(".blob.", ".queue.", 1)
     return None
-
-
-def connection_fields(text: object) -> dict[str, str]:
-    """Give the fields of a storage connection string, their names in small letters."""
-    pairs = (part.partition("=") for part in str(text or "").split(";"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}
 
 
 def check_queue_name(name: object) -> str:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from dataclasses import field as _field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.core.connections.connection_string import blob_endpoint_in
 from airflow_provider_fabml.core.connections.credential import (
     KINDS,
     CredentialSpec,
     parse_credential,
 )
 from airflow_provider_fabml.core.connections.fabric_fields import parse_fabric_api, parse_home
-from airflow_provider_fabml.core.connections.queue_fields import (
-    connection_fields,
-    parse_queue_endpoint,
-)
+from airflow_provider_fabml.core.connections.queue_fields import parse_queue_endpoint
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.mapping import MappingRow, parse_mapping
 from airflow_provider_fabml.core.storage.storage_url import blob_endpoint
@@ -177,7 +175,7 @@ def _check_keyed(auth: str, key: str, given: Mapping[str, Any], field: str) -> N
             reason="auth is sas and this is no shared access signature (no sig=)",
             remedy="write the whole token: sv=...&sig=...",
         )
-    if auth == "connection_string" and not _endpoint_in(given.get("connection_string")):
+    if auth == "connection_string" and not blob_endpoint_in(given.get("connection_string")):
         raise UsageError(
             rule="storage-connection-string",
             field=f"{field}: connection_string",
@@ -199,24 +197,12 @@ def _sas(given: Mapping[str, Any]) -> str:
     return str(given["sas_token"]).rpartition("?")[2]
 
 
-def _endpoint_in(text: Any) -> str | None:
-    """Give the blob endpoint a connection string names, as azure-storage-blob derives it."""
-    named = connection_fields(text)
-    if named.get("blobendpoint"):
-        return named["blobendpoint"].rstrip("/")
-    if not named.get("accountname"):
-        return None
-    suffix = named.get("endpointsuffix") or "core.windows.net"
-    protocol = named.get("defaultendpointsprotocol") or "https"
-    return f"{protocol}://{named['accountname']}.blob.{suffix}"
-
-
 def _endpoint(
     auth: str, host: str | None, login: str | None, given: Mapping[str, Any], field: str
 ) -> str | None:
     """Find the blob endpoint: the host, the connection string, or the account in the login."""
     if auth == "connection_string":
-        return _endpoint_in(given["connection_string"])
+        return blob_endpoint_in(given["connection_string"])
     sas = str(given.get("sas_token", "")) if auth == "sas" else ""
     text = host or (sas.partition("?")[0] if sas.startswith("https://") else "")
     if auth in KEYED and not text and not login:
