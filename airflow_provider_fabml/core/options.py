@@ -34,9 +34,14 @@ def _check_choice(field: str, value: object) -> None:
         )
 
 
+def is_number(value: Any, low: float, high: float) -> bool:
+    """Whether it is a number of this range, and not True, which Python counts as 1."""
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and low <= value <= high
+
+
 def check_poll_interval(value: Any) -> None:
     """A poll interval is a number of seconds, at least one (the service's quota is shared)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 86400:
+    if not is_number(value, 1, 86400):
         raise UsageError(
             rule="poll-interval",
             field="poll_interval",

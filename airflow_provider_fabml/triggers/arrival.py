@@ -27,7 +27,7 @@ from airflow_provider_fabml.triggers.arrival_tree import Tree, TreeKey, tree_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-from airflow_provider_fabml.triggers.arrival_tree import Round
+    from airflow_provider_fabml.triggers.arrival_tree import Round
 
 # An event is in Airflow's database 0.03 to 1 s after it was yielded (measured on 3.3.2).
 SETTLED = 5.0

@@ -19,6 +19,7 @@ from airflow_provider_fabml.core.arrivals.event_grid import (
 from airflow_provider_fabml.core.arrivals.events import pause
 from airflow_provider_fabml.core.connections.queue_place import queue_location
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
+from airflow_provider_fabml.triggers.quiet_close import close_quietly
 from airflow_provider_fabml.triggers.standing import Standing
 
 if TYPE_CHECKING:
@@ -141,11 +142,7 @@ class ArrivalQueue:
     async def close(self) -> None:
         """Close the connections; that they cannot be closed ends no watcher."""
         client, self._client = self._client, None
-        if client is not None:
-            try:
-                await client.close()
-            except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
-                log.debug("A client was not closed: %r", error)
+        await close_quietly(client)
 
     async def _connected(self) -> AsyncQueueClient:
         """Read the connection anew after each failure: it may have been mended."""

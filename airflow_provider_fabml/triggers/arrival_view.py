@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_fabml.core.arrivals.wake import renewed, ripe_after, within
+from airflow_provider_fabml.core.arrivals.wake import renewed, ripe_after
+from airflow_provider_fabml.core.storage.mapping import is_below
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
+from airflow_provider_fabml.triggers.quiet_close import close_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.arrivals.wake import Wake
     from airflow_provider_fabml.core.storage.location import Location
-
-log = logging.getLogger(__name__)
 
 
 class TreeView:
@@ -49,7 +48,7 @@ class TreeView:
         for folder in sorted(wake.folders):
             part = await client.survey(root, watches, under=folder)
             self.survey = renewed(self.survey, part, folder)
-            older = {name: at for name, at in self.ripe.items() if not within(name, folder)}
+            older = {name: at for name, at in self.ripe.items() if not is_below(name, folder)}
             self.ripe = {**older, **_instants(ripe_after(part, folder))}
 
     async def _connected(self) -> tuple[AsyncStorageClient, Location]:
@@ -64,11 +63,7 @@ class TreeView:
     async def close(self) -> None:
         """Close the connections; that they cannot be closed ends no watcher."""
         client, self._client = self._client, None
-        if client is not None:
-            try:
-                await client.close()
-            except Exception as error:  # noqa: BLE001 - what leaves a watcher restarts it every 2 s
-                log.debug("A client was not closed: %r", error)
+        await close_quietly(client)
 
 
 def _instants(seconds: dict[str, float]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from airflow_provider_fabml.core.arrivals.partition_template import parse_templa
 from airflow_provider_fabml.core.arrivals.survey import Watch
 from airflow_provider_fabml.core.connections.queue_fields import check_queue_name
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.options import is_number
 from airflow_provider_fabml.core.storage.dates import has_dates
 from airflow_provider_fabml.core.storage.location import check_path_shape
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
@@ -96,11 +97,7 @@ def check_queue(name: object, conn_id: object, interval: Any) -> None:
             reason="no queue is read unless storage_queue names one",
             remedy="write storage_queue='<queue>', or remove queue_conn_id.",
         )
-    if (
-        isinstance(interval, bool)
-        or not isinstance(interval, (int, float))
-        or not (0.2 <= interval <= 3600)
-    ):
+    if not is_number(interval, 0.2, 3600):
         raise UsageError(
             rule="queue-interval",
             field="queue_interval",

@@ -18,6 +18,7 @@ from airflow_provider_fabml.core.storage.readiness import (
     not_ready,
     verdict,
 )
+from airflow_provider_fabml.core.storage.reasons import young_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -139,11 +140,6 @@ def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
         why = not_ready(seen, f"the marker {marker} came during the look")
         return Partition(key, seen.folder, why, ripe_in=1)
     found = verdict(seen, seen.rules, started)
-    return Partition(key, seen.folder, found, 0 if found.ready else _young_for(seen, started))
-
-
-def _young_for(seen: Seen, now: datetime) -> float:
-    """Seconds until `quiet_for` is over. The storage's times are whole seconds, so these are, too."""
-    if seen.newest is None or seen.rules.quiet_for <= 0:
-        return 0
-    return max(math.ceil(seen.rules.quiet_for - (now - seen.newest).total_seconds()), 0)
+    # The storage's times are whole seconds, so what is left of them is, too.
+    left = 0 if found.ready else math.ceil(young_for(seen.newest, seen.rules.quiet_for, started))
+    return Partition(key, seen.folder, found, ripe_in=left)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.storage.glob import is_hidden
+from airflow_provider_fabml.core.storage.mapping import below, is_below
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -48,19 +51,19 @@ def wake_of(arrived: Arrived, root: Location, watches: Collection[Watch]) -> Wak
     if is_foreign(arrived, root):
         return NOTHING
     is_folder = arrived.api in _FOLDER_RENAMES
-    if is_folder and within(root.path, arrived.path):
+    if is_folder and is_below(root.path, arrived.path):
         return WHOLE
-    if not within(arrived.path, root.path):
+    if not is_below(arrived.path, root.path):
         return NOTHING
-    path = arrived.path[len(root.path) :].lstrip("/")
+    path = below(arrived.path, root.path)
     inside = f"{root.path}/" if root.path else ""
     places = [watch.template.partition_of(f"{path}/." if is_folder else path) for watch in watches]
     folders = {
         f"{inside}{place[1]}"
         for place, watch in zip(places, watches, strict=True)
-        if place is not None and _counts(path[len(place[1]) :], watch)
+        if place is not None and _counts(below(path, place[1]), watch)
     }
-    if is_folder and None in places and not _is_hidden(path):
+    if is_folder and None in places and not is_hidden(path):
         folders.add(arrived.path)
     return Wake(_outermost(folders))
 
@@ -73,24 +76,14 @@ def is_foreign(arrived: Arrived, root: Location) -> bool:
 
 def _counts(name: str, watch: Watch) -> bool:
     """Whether a file or folder of this name in a partition may count, or is what is waited for."""
-    name = name.strip("/")
-    return not _is_hidden(name) or name == watch.rules.marker
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(("_", ".")) for part in path.split("/"))
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it; all paths lie in the folder without a name."""
-    return not folder or path == folder or path.startswith(f"{folder}/")
+    return not is_hidden(name) or name == watch.rules.marker
 
 
 def _outermost(folders: Iterable[str]) -> frozenset[str]:
     """Drop folders that lie in others."""
     kept: list[str] = []
     for folder in sorted(folders, key=lambda each: f"{each}/"):
-        if not kept or not within(folder, kept[-1]):
+        if not kept or not is_below(folder, kept[-1]):
             kept.append(folder)
     return frozenset(kept)
 
@@ -103,8 +96,8 @@ def renewed(last: Survey, part: Survey, folder: str) -> Survey:
     """
     found = {
         watch: {
-            **{k: one for k, one in last.found[watch].items() if not within(one.folder, folder)},
-            **{k: one for k, one in now.items() if within(one.folder, folder)},
+            **{k: one for k, one in last.found[watch].items() if not is_below(one.folder, folder)},
+            **{k: one for k, one in now.items() if is_below(one.folder, folder)},
         }
         for watch, now in part.found.items()
     }
@@ -116,7 +109,7 @@ def ripe_after(survey: Survey, folder: str = "") -> dict[str, float]:
     seconds: dict[str, float] = {}
     for found in survey.found.values():
         for one in found.values():
-            if one.ripe_in > 0 and within(one.folder, folder):
+            if one.ripe_in > 0 and is_below(one.folder, folder):
                 seconds[one.folder] = min(one.ripe_in, seconds.get(one.folder, math.inf))
     return seconds
 

@@ -17,6 +17,11 @@ _CLASS = re.compile(r"\[(?P<not>!?)(?P<body>\]?[^]/]*)\]")
 _RANGE = re.compile(r"(.)-(.)", re.DOTALL)
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a segment of a name begins with ``_`` or ``.``: such files never count as data."""
+    return any(segment.startswith(("_", ".")) for segment in path.split("/"))
+
+
 def check_glob(pattern: object, *, field: str) -> str:
     """Refuse a pattern that matches nothing, or something else than it seems to.
 
@@ -64,8 +69,7 @@ def check_glob(pattern: object, *, field: str) -> str:
             reason="a range in brackets runs backwards and matches nothing",
             remedy="write it from low to high, e.g. [0-9].",
         )
-    segments = pattern.split("/")
-    if segments[-1] == "":
+    if pattern.rpartition("/")[2] == "":
         raise UsageError(
             rule="glob-directory",
             field=field,
@@ -73,7 +77,7 @@ def check_glob(pattern: object, *, field: str) -> str:
             reason="a pattern that ends with / matches folders, and folders never count",
             remedy="write e.g. folder/* or folder/**.",
         )
-    if any(segment.startswith(("_", ".")) for segment in segments):
+    if is_hidden(pattern):
         raise UsageError(
             rule="glob-hidden",
             field=field,

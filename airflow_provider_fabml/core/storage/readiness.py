@@ -12,7 +12,7 @@ import heapq
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_fabml.core.storage.glob import compile_glob
+from airflow_provider_fabml.core.storage.glob import compile_glob, is_hidden
 from airflow_provider_fabml.core.storage.reasons import facts, held_back, is_fresh, missing
 from airflow_provider_fabml.core.storage.rules import Predicate, Rules
 
@@ -179,8 +179,7 @@ def _relative(blob: Blob, state: Seen) -> str | None:
     relative = blob.name[len(inside) :]
     if state.expected is not None:
         return relative if relative in state.expected else None
-    hidden = any(part.startswith(("_", ".")) for part in relative.split("/"))
-    if hidden or not relative or relative == state.rules.marker:
+    if is_hidden(relative) or not relative or relative == state.rules.marker:
         return None
     return relative if _chosen(relative, blob, state) else None
 

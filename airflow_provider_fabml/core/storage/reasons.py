@@ -55,7 +55,14 @@ def is_fresh(state: Seen, now: datetime) -> bool:
 
 def is_young(written: datetime | None, quiet_for: float, now: datetime) -> bool:
     """Whether a write is younger than the seconds that are wanted without one."""
-    return quiet_for > 0 and written is not None and (now - written).total_seconds() < quiet_for
+    return young_for(written, quiet_for, now) > 0
+
+
+def young_for(written: datetime | None, quiet_for: float, now: datetime) -> float:
+    """Seconds until a write is as old as is wanted; 0 where it is, or nothing was written."""
+    if written is None or quiet_for <= 0:
+        return 0
+    return max(quiet_for - (now - written).total_seconds(), 0)
 
 
 def _unlike_manifest(state: Seen) -> str:
