@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from arrivals import plan
 from arrivals.lander import Lander
-from arrivals.records import READ, Database, Jobs
+from arrivals.records import READ, Jobs, Records
 from arrivals.verdict import judge
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Campaign:
         self._began = time.time()
         self._container = world.container()
         self._lander = Lander(self._container, landings, postbox.tell, self._began)
-        self._database = Database(world.postgres.address)
+        self._database = Records(world.postgres.address)
         self._jobs = Jobs(world.emulator)
         self._known: set[str] = set()
         self._held: set[str] = set()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from arrivals.postbox import client_of
-from arrivals.records import Database
+from arrivals.records import Records
 from arrivals.ways import EVERY, FLOOR, IDLE, IDLE_EVERY, QUEUED, WAYS
 from arrivals.world import World
 from faults.workspace import CONTAINER
@@ -59,7 +59,7 @@ class Bench:
     """Takes one sample after the other on one Airflow."""
 
     def __init__(self, world: World) -> None:
-        self._world, self._database = world, Database(world.postgres.address)
+        self._world, self._database = world, Records(world.postgres.address)
         self._container = world.container()
         self._queue = client_of(world.azurite, QUEUED)
         self._dice = random.Random()  # noqa: S311

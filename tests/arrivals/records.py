@@ -7,11 +7,11 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 from arrivals.facts import Place, Scored, Wake
+from faults.database import Database, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from azure.storage.blob import ContainerClient
 
@@ -33,16 +33,8 @@ _RECORDS = "select value from task_state_store where key = 'fabml_invocation'"
 _WAITING = "select count(*) from asset_partition_dag_run where created_dag_run_id is null"
 
 
-class Database:
-    """Airflow's database, read only."""
-
-    def __init__(self, address: str) -> None:
-        self._connection = psycopg2.connect(f"postgresql://{address}")
-        self._connection.autocommit = True
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+class Records(Database):
+    """What Airflow knows of routers and scorings."""
 
     def wakes(self) -> list[Wake]:
         """The looks of the routers that ended well."""
@@ -65,17 +57,11 @@ class Database:
         """The digest of the input that each job was started with, as the operator wrote it down."""
         found = {}
         for (value,) in self.rows(_RECORDS):
-            record = _decoded(value)
+            record = decoded(value)
             digests = [seen.get("digest") for seen in (record.get("seen_inputs") or {}).values()]
             if record.get("job") and digests:
                 found[record["job"]["job_name"]] = str(digests[0])
         return found
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, values or None)
-            return list(cursor.fetchall())
 
 
 class Jobs:
@@ -136,10 +122,3 @@ def _place(truth: Mapping[str, Any]) -> Place:
 
 def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _decoded(value: Any) -> dict[str, Any]:
-    while isinstance(value, str):
-        value = json.loads(value)
-    found: dict[str, Any] = value
-    return found

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import psutil
 from faults.cluster import QUICK
 from faults.servers import Postgres
 from faults.workspace import CONTAINER, workspace
+from support.started import Started
 
 from airflow_provider_fabml.emulator import EmulatorServer
 from airflow_provider_fabml.local.airflow import AirflowProcesses
@@ -46,7 +47,7 @@ if "scheduler" in sys.argv:
 """
 
 
-class World:
+class World(Started):
     """Starts all of it on free ports, ends it for certain.
 
     :param folder: receives logs and data.
@@ -62,7 +63,7 @@ class World:
         variables: Mapping[str, str],
         azurite: Azurite | None = None,
     ) -> None:
-        self.folder, self._ends = folder, contextlib.ExitStack()
+        self.folder = folder
         dags = folder / "dags"
         dags.mkdir(parents=True)
         (dags / dag_file).write_text((DAGS / dag_file).read_text())
@@ -75,15 +76,6 @@ class World:
         tests = str(Path(__file__).resolve().parents[1])
         self.airflow.settings |= {"PYTHONPATH": tests, **variables}
         self.killed: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as ends:
-            self._start(ends)
-            self._ends = ends.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.close()
 
     def container(self) -> ContainerClient:
         """The SDK's client of the container behind datastore and shortcuts; it tries once."""

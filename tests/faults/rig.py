@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import psutil
 from faults.cluster import Cluster
@@ -13,6 +13,7 @@ from faults.proxy import Proxy
 from faults.servers import Postgres, Redis
 from faults.workspace import CONTAINER, INPUTS, workspace
 from support.scoring import HEADER, ROWS
+from support.started import Started
 
 from airflow_provider_fabml.emulator import EmulatorServer
 from airflow_provider_fabml.local.airflow_settings import connections, onelake_connection
@@ -25,7 +26,7 @@ DAGS = Path(__file__).with_name("dags")
 DAG_IDS = ("faults_sync", "faults_deferrable")
 
 
-class Rig:
+class Rig(Started):
     """Storage, Azure ML behind a proxy, storage behind another, and the cluster.
 
     :param folder: receives logs and data.
@@ -33,16 +34,6 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ends = contextlib.ExitStack()
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as ends:
-            self._start(ends)
-            self._ends = ends.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.close()
 
     def container(self) -> ContainerClient:
         """The SDK's client of the container behind the datastore, around the proxy."""

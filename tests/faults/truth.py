@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
+from faults.database import Database, decoded
 from faults.seen import Key, Seen
 from faults.verdict import Job, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from faults.rig import Rig
 
     from airflow_provider_fabml.emulator import EmulatorServer
@@ -37,52 +34,31 @@ select hostname, max(id) from job where job_type = 'TriggererJob' group by hostn
 _DATASTORE = "azureml://datastores/trusted_blob/paths/"
 
 
-class Metadata:
-    """Airflow's database, read only."""
-
-    def __init__(self, address: str) -> None:
-        self._connection = psycopg2.connect(f"postgresql://{address}")
-        self._connection.autocommit = True
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+class Metadata(Database):
+    """What Airflow knows of the runs."""
 
     def tasks(self, *, finished_too: bool = False) -> list[Seen]:
         """Return the task instances of the runs that go on, or of all."""
-        return [_seen(row) for row in self._rows(_TASKS, {"all": finished_too})]
+        return [_seen(row) for row in self.rows(_TASKS, {"all": finished_too})]
 
     def results(self) -> dict[Key, dict[str, Any]]:
         """Return what each task instance returned."""
-        return {Key(*row[:4]): _decoded(row[4]) for row in self._rows(_RESULTS)}
+        return {Key(*row[:4]): decoded(row[4]) for row in self.rows(_RESULTS)}
 
     def runs(self) -> dict[str, str]:
         """Return each DAG run's state."""
-        return {f"{dag} {run}": state for dag, run, state in self._rows(_RUNS)}
+        return {f"{dag} {run}": state for dag, run, state in self.rows(_RUNS)}
 
     def triggerers(self) -> dict[int, str]:
         """Return the triggerers by the id of their newest process."""
-        return {newest: name for name, newest in self._rows(_TRIGGERERS)}
-
-    def _rows(self, query: str, values: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, values)
-            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+        return {newest: name for name, newest in self.rows(_TRIGGERERS)}
 
 
 _RUNS = "select dag_id, run_id, state from dag_run"
 
 
 def _seen(row: tuple[Any, ...]) -> Seen:
-    return Seen(Key(*row[:4]), *row[4:9], _decoded(row[9]) if row[9] else None)
-
-
-def _decoded(value: Any) -> dict[str, Any]:
-    while isinstance(value, str):
-        value = json.loads(value)
-    found: dict[str, Any] = value
-    return found
+    return Seen(Key(*row[:4]), *row[4:9], decoded(row[9]) if row[9] else None)
 
 
 def jobs(emulator: EmulatorServer) -> list[Job]:

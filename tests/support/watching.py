@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from airflow.triggers.base import BaseEventTrigger
+    from azure.storage.blob import ContainerClient
 
     from airflow_provider_fabml.local.azurite import Azurite
 
@@ -160,6 +161,13 @@ def connection(azurite: Azurite) -> dict[str, dict[str, Any]]:
     """The connection of triggers and routers to a storage server; a test may change it."""
     fields = {"host": azurite.blob_url, "login": azurite.account, "password": azurite.key}
     return {"onelake_default": {"conn_type": "onelake", **fields}}
+
+
+def land(container: ContainerClient, day: int, name: str = "a.csv", data: bytes = b"1,2\n") -> str:
+    """Write a file of a day of January, and give its path."""
+    path = f"daily/date=2026-01-{day:02d}/{name}"
+    container.upload_blob(path, data, overwrite=True)
+    return path
 
 
 def accessors(assets: Iterable[str]) -> AssetStateStoreAccessors:

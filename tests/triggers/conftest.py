@@ -6,6 +6,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from support.watching import connection
 
+from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.core.arrivals.events import pause
 from airflow_provider_fabml.triggers import arrival_tree
 
@@ -21,6 +22,20 @@ def container(azurite, azurite_container):
 def connections(azurite) -> dict:
     """The connection of the triggers; a test may change it."""
     return connection(azurite)
+
+
+@pytest.fixture
+def listed(monkeypatch) -> list[str]:
+    """The prefix of each page that is asked for."""
+    prefixes: list[str] = []
+    page = AsyncStorageClient._page
+
+    async def counted(self, container, request):
+        prefixes.append(request.prefix)
+        return await page(self, container, request)
+
+    monkeypatch.setattr(AsyncStorageClient, "_page", counted)
+    return prefixes
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,8 @@ import contextlib
 
 import pytest
 from support.task_runner import captured_log, supervised
-from support.watching import AssetSupervisor, Triggerer, accessors, until
+from support.watching import AssetSupervisor, Triggerer, accessors, land, until
 
-from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.triggers import arrival
@@ -29,25 +28,6 @@ def watch(container):
         return OneLakeArrivalTrigger(**{**keywords, "poll_interval": 1, **changes})
 
     return make
-
-
-@pytest.fixture
-def listed(monkeypatch) -> list[str]:
-    """The prefix of each page that is asked for."""
-    prefixes: list[str] = []
-    page = AsyncStorageClient._page
-
-    async def counted(self, location, request):
-        prefixes.append(request.prefix)
-        return await page(self, location, request)
-
-    monkeypatch.setattr(AsyncStorageClient, "_page", counted)
-    return prefixes
-
-
-def land(container, day: int, name: str = "a.csv", data: bytes = b"1,2\n") -> None:
-    """Write a file of a day of January."""
-    container.upload_blob(f"daily/date=2026-01-{day:02d}/{name}", data, overwrite=True)
 
 
 async def looks(listed: list[str], more: int = 2) -> None:

@@ -11,7 +11,7 @@ import pytest
 from azure.storage.queue import QueueClient
 from support.event_grid import event, message
 from support.task_runner import captured_log, supervised
-from support.watching import AssetSupervisor, Triggerer, until
+from support.watching import AssetSupervisor, Triggerer, land, until
 
 from airflow_provider_fabml.clients.storage_aio import AsyncStorageClient
 from airflow_provider_fabml.clients.storage_queue import AsyncQueueClient
@@ -70,20 +70,6 @@ def watch(container, queue):
 
 
 @pytest.fixture
-def listed(monkeypatch) -> list[str]:
-    """The prefix of each page that is asked for."""
-    prefixes: list[str] = []
-    page = AsyncStorageClient._page
-
-    async def counted(self, container, request):
-        prefixes.append(request.prefix)
-        return await page(self, container, request)
-
-    monkeypatch.setattr(AsyncStorageClient, "_page", counted)
-    return prefixes
-
-
-@pytest.fixture
 def tell(container, queue):
     """Puts a message about a path of the container into the queue."""
 
@@ -91,13 +77,6 @@ def tell(container, queue):
         queue.send_message(message("trustedlake", container.container_name, path, **how))
 
     return send
-
-
-def land(container, day: int, name: str = "a.csv", data: bytes = b"1,2\n") -> str:
-    """Write a file of a day of January, and give its path."""
-    path = f"daily/date=2026-01-{day:02d}/{name}"
-    container.upload_blob(path, data, overwrite=True)
-    return path
 
 
 def waiting(queue) -> int:
