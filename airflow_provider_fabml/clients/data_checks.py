@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_fabml.clients.claims import take_claim
+from airflow_provider_fabml.clients.manifests import manifests_of
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.jobs.output_check import OutputFacts
 from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
 from airflow_provider_fabml.core.storage.readiness import Blob, Rules, digest_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.clients.storage_common import BlobFacts
+    from airflow_provider_fabml.core.arrivals.claim import Claim
+    from airflow_provider_fabml.core.arrivals.manifest import Manifest
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.core.scoring.job_io import JobOutput
     from airflow_provider_fabml.core.storage.location import Location
@@ -66,6 +70,17 @@ class DataChecks:
             if found is not None and found[:3] == place[:3]:
                 return self._storage.probe(found, rules).digest
         return None
+
+    def take_claim(self, uri: str, mine: Claim, refuse: Callable[[Claim], None]) -> None:
+        """Hold the claim at a URI (`take_claim`); none is held where this connection may not reach."""
+        place = self._visible(uri, "output_root")
+        if place is not None:
+            take_claim(self._storage, place, mine, refuse)
+
+    def manifests(self, uri: str, partition: str) -> Iterator[Manifest]:
+        """The manifests of a partition below a URI; none where this connection may not reach."""
+        place = self._visible(uri, "output_root")
+        return manifests_of(self._storage, place, {partition}) if place is not None else iter(())
 
     def write_manifests(self, uris: Iterable[str], content: bytes) -> list[str]:
         """Write the manifest to each of these; those that this connection may not reach are given back."""

@@ -149,6 +149,27 @@ class StorageClient:
         with translated(location):
             self._blob(location).upload_blob(content, overwrite=True)
 
+    def create(self, location: Location, content: bytes) -> bool:
+        """Put a small blob where there is none; False where there is one."""
+        return self._put_if(location, content, overwrite=False)
+
+    def replace(self, location: Location, content: bytes, etag: str) -> bool:
+        """Put a small blob in the place of this version of it; False where it is another by now."""
+        from azure.core import MatchConditions
+
+        same = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+        return self._put_if(location, content, overwrite=True, **same)
+
+    def _put_if(self, location: Location, content: bytes, **condition: Any) -> bool:
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
+
+        with translated(location):
+            try:
+                self._blob(location).upload_blob(content, **condition)
+            except (ResourceExistsError, ResourceModifiedError):
+                return False
+            return True
+
     def may_reach(self, location: Location) -> bool:
         """Whether the connection's secrets may be used for this location at all."""
         try:

@@ -139,14 +139,4 @@ class TakenOverError(FabmlError):
 
 
 class SupersededError(FabmlError):
-    """A partition's data is no longer what a run was started for; the newer data has a run of its own.
-
-    :param partition: its key.
-    """
-
-    def __init__(self, partition: str) -> None:
-        super().__init__(
-            f"partition {partition} was restated since it was emitted: it is emitted again once it is "
-            "complete, and scored by that run",
-            remedy="clear this run to score what is there now",
-        )
+    """Another run scores a partition, or has scored it, in this one's place."""

@@ -19,6 +19,7 @@ from airflow_provider_fabml.core.arrivals.options import (
     parse_policy,
     parse_requested,
 )
+from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
 from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
@@ -63,14 +64,18 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         ``output_root`` says it. (templated)
     :param rescore: keys that are emitted whatever was done with them, as a list or as text with
         commas; those that are not complete are not. (templated)
+    :param endpoint_name: count only what this endpoint scored, where other scorings of the same data
+        have their outputs below the same root. Those that another router asked for, for another
+        asset, never count. (templated)
     :param lease: how long an emitted partition may take until its manifest is there; after it the
-        run counts as lost, and the partition is emitted again.
+        run counts as lost, and the partition is emitted again. Should the first run only wait for its
+        turn, or still have its job, it comes first, and the second is skipped.
     :param tries: how often the same data is emitted in all before it counts as failed. Failed
         partitions are due again with new data, or when ``rescore`` names them.
     :param limit: most partitions of one wake-up; the others are due at the next.
     """
 
-    template_fields: Sequence[str] = ("output_root", "rescore")
+    template_fields: Sequence[str] = ("output_root", "rescore", "endpoint_name")
     ui_color = "#d7ecf5"
 
     def __init__(
@@ -79,6 +84,7 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         arrivals: OneLakeArrivalTrigger,
         asset: Asset,
         output_root: str,
+        endpoint_name: str | None = None,
         rescore: str | Sequence[str] = (),
         lease: timedelta = LEASE,
         tries: int = TRIES,
@@ -91,11 +97,19 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         self.arrivals = arrivals
         self.asset = asset
         self.output_root = output_root
+        self.endpoint_name = endpoint_name
         self.rescore = rescore
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Emit what is due."""
-        wish = _Wish(self.arrivals, self.asset, self.output_root, self.rescore, self.policy)
+        wish = _Wish(
+            self.arrivals,
+            self.asset,
+            self.output_root,
+            self.endpoint_name,
+            self.rescore,
+            self.policy,
+        )
         return _emit(context, wish)
 
 
@@ -104,6 +118,7 @@ def due_partitions(
     *,
     asset: Asset,
     output_root: str,
+    endpoint_name: str | None = None,
     rescore: str | Sequence[str] = (),
     lease: timedelta = LEASE,
     tries: int = TRIES,
@@ -118,7 +133,8 @@ def due_partitions(
 
     with airflow_errors():
         policy = parse_policy(lease=lease, tries=tries, limit=limit)
-    return _emit(get_current_context(), _Wish(arrivals, asset, output_root, rescore, policy))
+    wish = _Wish(arrivals, asset, output_root, endpoint_name, rescore, policy)
+    return _emit(get_current_context(), wish)
 
 
 class _Wish(NamedTuple):
@@ -127,6 +143,7 @@ class _Wish(NamedTuple):
     arrivals: OneLakeArrivalTrigger
     asset: Asset
     output_root: str
+    endpoint_name: str | None
     rescore: object
     policy: Policy
 
@@ -156,7 +173,8 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
     _report(decision, survey.found[watch], requested)
     events = context["outlet_events"][wish.asset]
     events.add_partitions(list(decision.due))
-    events.extra = extra_of(root, watch, {key: digests[key] for key in decision.due})
+    going = {key: digests[key] for key in decision.due}
+    events.extra = extra_of(root, watch, going, survey.now)
     return [facts(root, ready[key]) for key in decision.due]
 
 
@@ -165,12 +183,14 @@ def _look(wish: _Wish, ledger: Ledger) -> tuple[Location, Survey, list[Manifest]
     hook, watch = OneLakeStorageHook(wish.arrivals.onelake_conn_id), wish.arrivals.watch
     root = hook.resolve(wish.arrivals.path)
     outputs = hook.resolve(wish.output_root, field="output_root")
+    check_outputs(watch.template, root, outputs)
     with hook.get_client() as client:
         whole = watch._replace(rules=Rules())
         survey = client.survey(root, [watch, whole])
         ready, all_files = survey.digests(watch), survey.digests(whole)
         found = manifests_of(client, outputs, undecided(ready, ledger))
-        return root, survey, [in_terms_of(one, ready, all_files) for one in found]
+        mine = [one for one in found if one.answers(wish.asset.name, wish.endpoint_name)]
+        return root, survey, [in_terms_of(one, ready, all_files) for one in mine]
 
 
 def _task_instance(context: Context) -> str:

@@ -6,6 +6,7 @@ What the router says travels in the ``extra`` of its asset events, one for all p
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.core.errors import SupersededError
@@ -23,15 +24,22 @@ if TYPE_CHECKING:
 
 
 class Emitted(NamedTuple):
-    """What storage had of a partition, at `place`, when it was emitted, as the watch's rules see it."""
+    """What storage had of a partition when it was emitted, as the watch's rules see it.
+
+    `looked_at` is the storage's clock then; `asset` the name of that whose partition it is.
+    """
 
     partition: str
     place: Location
     digest: str
     rules: Rules
+    looked_at: datetime
+    asset: str
 
 
-def extra_of(root: Location, watch: Watch, digests: Mapping[str, str]) -> dict[str, Any]:
+def extra_of(
+    root: Location, watch: Watch, digests: Mapping[str, str], looked_at: datetime
+) -> dict[str, Any]:
     """Give the extra of a router's events, as plain JSON."""
     from airflow_provider_fabml.core.arrivals.options import changed_rules
 
@@ -39,6 +47,7 @@ def extra_of(root: Location, watch: Watch, digests: Mapping[str, str]) -> dict[s
         "root": root.to_json(),
         "partitions": watch.template.text,
         "rules": changed_rules(watch.rules),
+        "looked_at": looked_at.isoformat(),
     }
     return {"digests": dict(digests), "tree": tree}
 
@@ -49,37 +58,60 @@ def emitted_for(context: Context) -> tuple[Emitted, ...]:
     None either where a person cleared the run: whatever is there now is wanted then.
     """
     run = context["dag_run"]
-    if run.partition_key is None or run.clear_number:
+    key = run.partition_key
+    if key is None or run.clear_number:
         return ()
-    extras: list[dict[str, Any]] = [event.extra or {} for event in run.consumed_asset_events]
-    return tuple(
-        _emitted(run.partition_key, extra)
-        for extra in extras
+    return tuple(_emitted(key, event) for event in _events(run))
+
+
+def assets_of(context: Context) -> tuple[str, ...]:
+    """Give the names of the assets of whose routers a run is the answer."""
+    return tuple(sorted({event.asset.name for event in _events(context["dag_run"])}))
+
+
+def _events(run: Any) -> list[Any]:
+    """Give the asset events of routers by which a run came to be."""
+    told = [(event, event.extra or {}) for event in run.consumed_asset_events]
+    return [
+        event
+        for event, extra in told
         if "tree" in extra and run.partition_key in extra.get("digests", {})
-    )
+    ]
 
 
-def _emitted(key: str, extra: Mapping[str, Any]) -> Emitted:
+def _emitted(key: str, event: Any) -> Emitted:
     from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 
-    tree = extra["tree"]
-    place = Location.from_json(tree["root"]).child(
-        parse_template(tree["partitions"]).folder_of(key)
+    tree = event.extra["tree"]
+    folder = parse_template(tree["partitions"]).folder_of(key)
+    return Emitted(
+        key,
+        Location.from_json(tree["root"]).child(folder),
+        event.extra["digests"][key],
+        Rules.from_json(tree["rules"]),
+        datetime.fromisoformat(tree["looked_at"]),
+        event.asset.name,
     )
-    return Emitted(key, place, extra["digests"][key], Rules.from_json(tree["rules"]))
 
 
-def refuse_other_data(
+def present_emission(
     emitted: Iterable[Emitted], checks: DataChecks, invocation: Invocation
-) -> None:
-    """Refuse data that is not what was emitted: the router emits that by itself once it is complete.
+) -> Emitted | None:
+    """Give the newest emission of the data that is there; None without any.
 
-    Scoring it here would score it twice, or score what is only half written. A partition that is no
-    input of the job, or that the storage connection may not see, is not compared.
+    Other data is refused: the router emits that by itself once it is complete. Scoring it here would
+    score it twice, or score what is only half written. A partition that is no input of the job, or that
+    the storage connection may not see, is not compared.
 
     :raises SupersededError: the input is not as it was in any of the emissions.
     """
-    now = [(one, checks.digest_at(one.place, invocation, one.rules)) for one in emitted]
-    compared = [(one, digest) for one, digest in now if digest is not None]
-    if compared and not any(one.digest == digest for one, digest in compared):
-        raise SupersededError(compared[0][0].partition)
+    newest = sorted(emitted, key=lambda one: one.looked_at, reverse=True)
+    now = [(one, checks.digest_at(one.place, invocation, one.rules)) for one in newest]
+    alike = [one for one, digest in now if digest in {None, one.digest}]
+    if newest and not alike:
+        raise SupersededError(
+            f"partition {newest[0].partition} was restated since it was emitted: it is emitted again "
+            "once it is complete, and scored by that run",
+            remedy="clear this run to score what is there now",
+        )
+    return alike[0] if alike else None

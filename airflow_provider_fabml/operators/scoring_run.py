@@ -26,6 +26,7 @@ from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
+from airflow_provider_fabml.operators.emitted import assets_of
 from airflow_provider_fabml.operators.open_posts import jobs_of_open_posts, tell_of_late_jobs
 from airflow_provider_fabml.operators.task_memory import TaskMemory, identity_of
 from airflow_provider_fabml.operators.task_plan import plan_of
@@ -206,6 +207,7 @@ class ScoringRun:
             identity_of(self._context),
             inputs=record.seen_inputs if record is not None else {},
             outputs=checked,
+            assets=assets_of(self._context),
             written_by=f"airflow-provider-fabml/{__version__}",
             now=utcnow(),
         )

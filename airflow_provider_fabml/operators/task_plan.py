@@ -11,11 +11,12 @@ from airflow_provider_fabml.core.options import deadline_of, post_time_of
 from airflow_provider_fabml.core.scoring.invocation import digest, shared_outputs
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
-from airflow_provider_fabml.operators.emitted import emitted_for, refuse_other_data
+from airflow_provider_fabml.operators.claiming import hold_claim
+from airflow_provider_fabml.operators.emitted import emitted_for, present_emission
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from airflow.sdk import Context
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.core.scoring.job_io import JobOutput
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
-    from airflow_provider_fabml.operators.emitted import Emitted
 
     Check = Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
 
@@ -56,7 +56,7 @@ def plan_of(
         situation=_situation(task, context, invocation),
         tags=default_tags(identity),
         description=default_description(identity),
-        before_post=_before_post(checks, emitted_for(context)) if checks else _no_checks,
+        before_post=_before_post(checks, context) if checks else _no_checks,
         limits=_limits(task, context, request_time),
     )
 
@@ -87,12 +87,15 @@ def _limits(
     )
 
 
-def _before_post(checks: DataChecks, emitted: Sequence[Emitted]) -> Check:
-    """See that the data is what a router emitted, where one did; then the usual."""
+def _before_post(checks: DataChecks, context: Context) -> Check:
+    """The usual; where a router is behind the run, its data must be there, and nobody else's to score."""
 
     def check(invocation: Invocation, outputs: Mapping[str, JobOutput]) -> Mapping[str, Any]:
-        refuse_other_data(emitted, checks, invocation)
-        return checks.before_post(invocation, outputs)
+        emission = present_emission(emitted_for(context), checks, invocation)
+        seen = checks.before_post(invocation, outputs)
+        if emission is not None:
+            hold_claim(emission, seen, checks, invocation, context)
+        return seen
 
     return check
 

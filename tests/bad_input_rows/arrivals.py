@@ -15,9 +15,12 @@ from airflow_provider_fabml.core.arrivals.options import (
     parse_requested,
     parse_watch,
 )
+from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
+from airflow_provider_fabml.core.storage.location import Location
 
 TEMPLATE = parse_template("{key}")
+TREE = Location("account", "container", "daily", "https://account.blob.core.windows.net")
 
 
 def _template(text: object, rule: str, id_: str) -> Row:
@@ -71,5 +74,11 @@ ROWS = [
     ),
     _policy("due-lease", "a lease in seconds", lease=3600),
     _policy("due-number", "a limit of nothing", limit=0),
+    Row(
+        "outputs among the data",
+        partial(check_outputs, TEMPLATE, TREE, TREE.child("scored")),
+        "due-outputs-in-tree",
+        "output_root",
+    ),
     Row("a number for keys", partial(parse_requested, 3, TEMPLATE), "due-requested", "rescore"),
 ]

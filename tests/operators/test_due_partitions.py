@@ -202,6 +202,17 @@ def test_refusals_fail_at_once(router):
     assert "2026-13-01" in str(bad.error)
 
 
+def test_outputs_among_the_partitions_are_refused_before_anything_is_emitted(router):
+    """However the two places are spelled: predictions would be scored, and theirs, without end."""
+    router.arrivals = OneLakeArrivalTrigger(
+        path=f"{router.container.url}/daily", partitions="{key}"
+    )
+    looped = router.wake(router.operator(output_root=f"{router.container.url}/daily/scored"))
+    assert looped.state == "failed"
+    assert "it would be scored in its turn, without end" in str(looped.error)
+    assert router.supervisor.states == {}
+
+
 @pytest.mark.parametrize("changes", [{"lease": timedelta(0)}, {"tries": 0}, {"limit": True}])
 def test_bad_options_are_refused_when_the_dag_file_is_read(router, changes):
     """The constructor refuses what would emit for ever, or never."""

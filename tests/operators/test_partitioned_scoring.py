@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -39,29 +40,38 @@ class Tree:
         with self.scoring.container() as container:
             container.upload_blob(f"{self.path}/date={DAY}/{name}", text, overwrite=True)
 
-    def wake(self, **rules: Any) -> TaskOutcome:
-        """Let the router look, with these rules of what counts."""
+    def wake(
+        self, asset: str = "due", options: dict[str, Any] | None = None, **rules: Any
+    ) -> TaskOutcome:
+        """Let the router of an asset look, with these rules of what counts."""
         self.wakes += 1
         arrivals = OneLakeArrivalTrigger(
             path=f"Files/{self.path}", partitions="date=%Y-%m-%d", **rules
         )
+        keywords = {"output_root": self.root, **(options or {})}
         router = OneLakeDuePartitionsOperator(
-            task_id="due", arrivals=arrivals, asset=Asset("due"), output_root=self.root
+            task_id="due", arrivals=arrivals, asset=Asset(asset), **keywords
         )
         return run_task(router, supervisor=self.routing, run_id=f"wake-{self.wakes}")
 
-    def due(self, **rules: Any) -> list[str]:
+    def due(self, **wake: Any) -> list[str]:
         """The keys that the router emits when it wakes."""
-        done = self.wake(**rules)
+        done = self.wake(**wake)
         if done.state == "skipped":
             return []
         assert done.state == "success", done.text
         self.told.append(done.message.outlet_events[0]["extra"])
         return [one["partition"] for one in done.result]
 
-    def is_finished(self, **rules: Any) -> bool:
+    def is_finished(self, **wake: Any) -> bool:
         """Whether the router takes the day for scored; in flight is not enough."""
-        return "0 due, 0 later, 1 finished" in self.wake(**rules).text
+        return "0 due, 0 later, 1 finished" in self.wake(**wake).text
+
+    def let_leases_end(self) -> None:
+        """Seven hours pass for what was emitted."""
+        for state in self.routing.states.values():
+            for row in state["partitions"].values():
+                row[2] -= 7 * 3600
 
     def score(self, file: str = "", *, emission: int = -1, **phase: Any) -> None:
         """The day's run, of the whole folder or of one file, for one of the router's emissions."""
@@ -73,17 +83,18 @@ class Tree:
     def scored(self, file: str = "", *, emission: int = -1, **phase: Any) -> TaskOutcome:
         """The same, however it ends."""
         day = f"{STORE}/{self.path}/date={{{{ partition_key }}}}"
+        wait = phase.pop("wait", True)
         told = self.told[emission : emission + 1 or None]
         return run_to_end(
             score(
                 inputs={"heart": UriFile(f"{day}/{file}") if file else UriFolder(day)},
                 output_root=self.root,
                 storage_conn_id="onelake_default",
+                wait_for_completion=wait,
             ),
             connections=self.scoring.connections,
-            run_id=new_run(),
             partition_key=DAY,
-            **{"consumed": told, **phase},
+            **{"run_id": new_run(), "consumed": told, **phase},
         )
 
     @property
@@ -158,3 +169,77 @@ def test_what_a_person_asks_for_is_scored_as_it_is(scoring, lake, wanted):
     tree.land("late.csv")
     tree.score(**wanted)
     assert tree.jobs == 1
+
+
+def test_a_run_that_waited_longer_than_its_lease_scores_and_the_second_does_not(scoring, lake):
+    """The router cannot know that the first run is only queued; the second finds the data scored."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.let_leases_end()
+    assert tree.due() == [DAY]
+    tree.score(emission=0)
+    done = tree.scored(emission=1)
+    assert (done.state, tree.jobs) == ("skipped", 1)
+    assert f"has scored the same data of partition {DAY} since it was emitted" in done.text
+    assert tree.is_finished()
+
+
+def test_a_run_whose_job_outlasts_its_lease_is_left_alone_until_it_dies(scoring, lake):
+    """While Airflow has the first run as running the second is skipped; then it takes over."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    first = tree.scored(run_id="first", wait=False)
+    assert (first.state, tree.jobs) == ("success", 1)
+    tree.let_leases_end()
+    assert tree.due() == [DAY]
+    done = tree.scored(alive=["first"])
+    assert (done.state, tree.jobs) == ("skipped", 1)
+    assert f"run first of a_dag scores the same data of partition {DAY}" in done.text
+    tree.score()
+    assert (tree.is_finished(), tree.jobs) == (True, 2)
+
+
+def test_the_run_that_holds_the_claim_goes_on_in_its_next_try(scoring, lake):
+    """A try that died before its POST left a claim; it is the run's own."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    scoring.emulator.control.add_fault(method="POST", path="/jobs$", status=400)
+    assert tree.scored(run_id="again").state == "failed"
+    tree.score(run_id="again", alive=["again"])
+    assert (tree.is_finished(), tree.jobs) == (True, 1)
+
+
+def test_what_was_scored_is_scored_once_more_when_a_person_asks_the_router(scoring, lake):
+    """`rescore` emits finished data: what was scored before that does not answer it."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.score()
+    assert tree.is_finished()
+    time.sleep(1.1)  # the storage's times are whole seconds
+    assert tree.due(options={"rescore": DAY}) == [DAY]
+    tree.score()
+    assert (tree.is_finished(), tree.jobs) == (True, 2)
+
+
+def test_one_routers_scoring_is_not_anothers(scoring, lake):
+    """Two models score one tree below one root: each has its own asset, and its own finished days."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.score()
+    assert tree.is_finished()
+    assert tree.due(asset="of another model") == [DAY]
+
+
+def test_what_no_router_asked_for_counts_where_the_endpoint_does(scoring, lake):
+    """A day that a person had scored is finished, unless another endpoint's scorings are wanted."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    tree.score(consumed=[])
+    assert tree.is_finished()
+    assert tree.is_finished(asset="same", options={"endpoint_name": "heart-classifier"})
+    assert tree.due(asset="other", options={"endpoint_name": "other-model"}) == [DAY]

@@ -21,7 +21,7 @@ import structlog
 from support.meanwhile import alarm_of_ones_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from airflow.sdk import BaseOperator
     from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -59,13 +59,17 @@ class TaskOutcome:
 
 
 class Supervisor:
-    """The other end of the task's channel; `task_states` is what `GetTaskStates` answers."""
+    """The other end of the task's channel.
+
+    `task_states` is what `GetTaskStates` answers; `alive` are the ids of DAG runs that are not over.
+    """
 
     def __init__(self, connections: Mapping[str, Mapping[str, Any]], store: dict[str, Any]) -> None:
         self.connections, self.store = connections, store
         self.xcoms: dict[str, Any] = {}
         self.upstream: dict[tuple[str, str], Any] = {}
         self.task_states: dict[str, Any] = {}
+        self.alive: Collection[str] = ()
         self.first_start: datetime | None = None
         self.sent: list[Any] = []
 
@@ -122,6 +126,12 @@ class Supervisor:
         from airflow.sdk.execution_time import comms
 
         return comms.TaskStatesResult(task_states=self.task_states)
+
+    def _GetDRCount(self, msg: Any) -> Any:  # noqa: N802
+        from airflow.sdk.execution_time import comms
+
+        assert sorted(msg.states) == ["queued", "running"]
+        return comms.DRCount(count=len({*msg.run_ids} & {*self.alive}))
 
     def _GetTaskRescheduleStartDate(self, msg: Any) -> Any:  # noqa: N802
         from airflow.sdk.execution_time import comms
@@ -375,16 +385,18 @@ def run_to_end(
     connections: Mapping[str, Mapping[str, Any]] | None = None,
     state_store: dict[str, Any] | None = None,
     timeout: float = 60,
+    alive: Collection[str] = (),
     **phase: Any,
 ) -> TaskOutcome:
     """Run a task over deferrals (with its real trigger) and reschedules until it ends.
 
     :param timeout: seconds after which this gives up with `TimeoutError`.
+    :param alive: ids of DAG runs that are queued or running, as Airflow tells when it is asked.
     :param phase: further keywords of `run_task`.
     """
     ends = time.monotonic() + timeout
     supervisor = Supervisor(connections or {}, state_store if state_store is not None else {})
-    supervisor.first_start = datetime.now(UTC)
+    supervisor.first_start, supervisor.alive = datetime.now(UTC), alive
     log: list[str] = []
     phases: list[str] = []
     following: dict[str, Any] = {}

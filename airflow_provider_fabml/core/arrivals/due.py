@@ -15,7 +15,8 @@ lost                    due, up to `tries` times in all; then failed
 finished                never due; failed: never due
 ======================  ==========================================================================
 
-New data (another digest) and a person's request make any of them due.
+New data (another digest) and a person's request make any of them due. A run that was only slow is not
+lost: it holds the claim (`core.arrivals.claim`), and the run of the later emission is skipped.
 """
 
 from __future__ import annotations

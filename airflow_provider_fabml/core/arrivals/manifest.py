@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_fabml.core.jobs.manifest import NAME
 from airflow_provider_fabml.core.scoring.run_identity import encode_segment
@@ -16,12 +16,25 @@ COMPLETED = "completed"
 
 
 class Manifest(NamedTuple):
-    """One scoring of one state of a partition's data, how it ended, and when that was written."""
+    """One scoring of one state of a partition's data, how it ended, and when that was written.
+
+    `endpoint` scored it, in a task (its id and map index) of a run that goes back to partitions of
+    these `assets`, by name; of none where no router asked for it.
+    """
 
     partition: str
     digest: str
     completed: bool
     at: datetime
+    endpoint: str | None = None
+    assets: tuple[str, ...] = ()
+    run_id: str | None = None
+    task: tuple[str | None, int | None] = (None, None)
+
+    def answers(self, asset: str, endpoint: str | None) -> bool:
+        """Whether it counts for the router of an asset, which may be after one endpoint's results."""
+        asked = not self.assets or asset in self.assets
+        return asked and endpoint in {None, self.endpoint}
 
 
 def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
@@ -38,11 +51,27 @@ def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
         return ()
     completed = str(found.get("status")).lower() == COMPLETED
     digests = [one.get("digest") for one in inputs.values() if isinstance(one, dict)]
+    run, job = _part(found, "run"), _part(found, "job")
+    endpoint, assets = job.get("endpoint"), run.get("assets")
     return tuple(
-        Manifest(found["partition"], digest, completed, at)
+        Manifest(
+            found["partition"],
+            digest,
+            completed,
+            at,
+            endpoint,
+            tuple(assets) if isinstance(assets, list) else (),
+            run.get("run_id"),
+            (run.get("task_id"), run.get("map_index")),
+        )
         for digest in digests
         if isinstance(digest, str)
     )
+
+
+def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def in_terms_of(manifest: Manifest, ready: Mapping[str, str], whole: Mapping[str, str]) -> Manifest:

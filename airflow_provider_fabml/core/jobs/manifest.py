@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_fabml.core.jobs.job import JobHandle
@@ -39,6 +39,7 @@ def manifest(
     *,
     inputs: Mapping[str, Mapping[str, Any]],
     outputs: Mapping[str, Mapping[str, Any]],
+    assets: Sequence[str] = (),
     written_by: str,
     now: datetime,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def manifest(
 
     ``inputs`` are what was seen of the job's inputs right before its POST (``count``, ``bytes``,
     ``digest`` of names, etags and sizes), ``outputs`` what was checked afterwards; both by name.
+    ``assets`` are the names of those whose partition the run scores.
     """
     return {
         "version": VERSION,
@@ -57,6 +59,7 @@ def manifest(
             "task_id": identity.task_id,
             "map_index": identity.map_index,
             "attempt": handle.attempt,
+            "assets": list(assets),
         },
         "job": {
             "name": handle.job_name,

@@ -92,12 +92,24 @@ def attempt_folder(identity: RunIdentity, attempt: str) -> str:
 
     Raises ``UsageError`` for a partition key that is empty or the text ``None``.
     """
+    run = encode_segment(identity.run_id)
+    return f"{partition_folder(identity)}/{run}/{task_folder(identity)}/{attempt}"
+
+
+def partition_folder(identity: RunIdentity) -> str:
+    """The folder of all runs of a partition below the output root: ``<dag_id>[/<partition>]``.
+
+    Raises ``UsageError`` for a partition key that is empty or the text ``None``.
+    """
     check_identity(identity)
-    segments = [identity.dag_id, identity.partition_key, identity.run_id, identity.task_id]
-    encoded = [encode_segment(segment) for segment in segments if segment is not None]
-    if identity.map_index >= 0:
-        encoded.append(f"~map{identity.map_index}")
-    return "/".join([*encoded, attempt])
+    segments = [identity.dag_id, identity.partition_key]
+    return "/".join(encode_segment(segment) for segment in segments if segment is not None)
+
+
+def task_folder(identity: RunIdentity) -> str:
+    """The folder of a task within its run's: ``<task_id>[/~map<index>]``."""
+    task = encode_segment(identity.task_id)
+    return f"{task}/~map{identity.map_index}" if identity.map_index >= 0 else task
 
 
 def check_identity(identity: RunIdentity) -> None:

@@ -46,13 +46,21 @@ def test_a_manifest_says_what_was_scored_by_what_for_whom() -> None:
         RunIdentity("d", "r", "t", 3, "2026-01-31"),
         inputs={"heart": {"count": 2, "bytes": 9, "digest": "abc"}},
         outputs={"score": {"files": 1, "rows": 7}},
+        assets=["due"],
         written_by="a provider",
         now=datetime(2026, 2, 1, tzinfo=UTC),
     )
     read = json.loads(to_bytes(made))
     assert read == made
     assert (read["version"], read["status"], read["partition"]) == (1, "completed", "2026-01-31")
-    run = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": 3, "attempt": 1}
+    run = {
+        "dag_id": "d",
+        "run_id": "r",
+        "task_id": "t",
+        "map_index": 3,
+        "attempt": 1,
+        "assets": ["due"],
+    }
     assert read["run"] == run
     assert (read["job"]["name"], read["job"]["endpoint"], read["job"]["deployment"]) == (
         "job",
