@@ -20,6 +20,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+from airflow_provider_fabml.retry_policies.azure_ml import AzureMLRetryPolicy
 from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
 from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 
@@ -28,6 +29,7 @@ with DAG(
     schedule=None,
     doc_md=__doc__,
     tags=["fabml"],
+    default_args={"retries": 3},  # a killed worker's task goes on, with the job it had started
     params={
         "endpoint_name": Param("heart-classifier", type="string"),
         "shortcut_path": Param("Files/datasets/uci-heart-unlabeled", type="string"),
@@ -54,6 +56,7 @@ with DAG(
         output_root="{{ params.output_root }}",
         job_settings={"MiniBatchSize": 10, "ComputeInstanceCount": 2},
         wait_for_completion=False,
+        retry_policy=AzureMLRetryPolicy(),
     )
     scored = AzureMLBatchJobSensor(
         task_id="scored",

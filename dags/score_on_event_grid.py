@@ -1,10 +1,8 @@
 r"""Score each day's folder seconds after it is complete: Event Grid tells, storage decides.
 
-::
+A message only says where to look; whatever is lost on the way, a look each half hour finds::
 
     Event Grid -> queue -> watcher -> score_on_event_grid -> asset uci_heart_told -> score_told_day
-
-A message only says where to look. Whatever is lost on the way, a look each half hour finds.
 """
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
@@ -33,7 +31,8 @@ with DAG("score_told_day", schedule=Partitioned(assets=DUE), tags=["fabml"], doc
         task_id="score",
         endpoint_name="heart-classifier",
         storage_conn_id="onelake_default",
-        inputs={"heart": UriFolder(f"{STORE}/{DAYS}/date={{{{ partition_key }}}}")},
+        inputs={"heart": UriFolder(f"{STORE}/{DAYS}/{ARRIVALS.partition_folder}")},
         output_root=f"{STORE}/endpoints",
         deferrable=True,
+        retries=3,
     )

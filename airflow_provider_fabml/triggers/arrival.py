@@ -49,7 +49,7 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
     :param path: the folder above the partitions, in any spelling that ``OneLakeShortcutSensor`` takes.
     :param partitions: the folders of the partitions below it: ``date=%Y-%m-%d``,
         ``year=%Y/month=%m/day=%d``, ``region={region}/date=%Y-%m-%d``, ``{key}``. The key is the date
-        (``2026-01-31``), the names, or both joined by ``|``.
+        (``2026-01-31``), the names, or both joined by ``|``; `partition_folder` leads back.
     :param onelake_conn_id: connection of type ``onelake`` or ``wasb``.
     :param poll_interval: seconds between two looks; in a shared listing the shortest holds.
     :param start: ``existing``: the first look tells what is complete already; ``now``: it does not.
@@ -116,6 +116,15 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
             "queue_conn_id": self.queue_conn_id,
             "queue_interval": self.queue_interval,
         }
+
+    @property
+    def partition_folder(self) -> str:
+        """The folder of a run's partition, below `path`: Jinja text for the scoring's ``inputs``.
+
+        ``date={{ partition_key }}``, or of a key of several parts each where it belongs. A run without
+        a partition fails. Keys that no router made are taken as they are.
+        """
+        return self.watch.template.jinja
 
     @property
     def tree_key(self) -> TreeKey:

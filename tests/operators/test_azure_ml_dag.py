@@ -11,6 +11,7 @@ from support.task_runner import Supervisor, run_task, run_to_end
 
 from airflow_provider_fabml import LiteralInput, UriFolder
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
 if TYPE_CHECKING:
     from support.scoring import Scoring
@@ -115,12 +116,60 @@ def test_a_partition_has_a_folder_of_its_own(scoring: Scoring):
     assert scoring.last_body()["tags"]["day"] == "2026-01-05"
 
 
+def below(folder: str, partitions: str) -> UriFolder:
+    """The folder of the run's partition, as a DAG file writes it."""
+    trigger = OneLakeArrivalTrigger(path="Files/datasets", partitions=partitions)
+    return UriFolder(f"{folder}/{trigger.partition_folder}")
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize(
+    ("partitions", "key", "folder"),
+    [
+        ("date=%Y-%m-%d", "2026-01-05", "date=2026-01-05"),
+        ("year=%Y/month=%m/day=%d", "2026-01-05", "year=2026/month=01/day=05"),
+        ("{region}/%Y-%m-%d/{region}", "eu-west|2026-01-05", "eu-west/2026-01-05/eu-west"),
+    ],
+)
+def test_a_partition_is_read_where_its_key_says(
+    scoring: Scoring, partitions: str, key: str, folder: str
+):
+    """The arrival trigger's `partition_folder` leads each key back to the folder it came from."""
+    place = scoring.upload(below=f"/{folder}")
+    done = run_to_end(
+        score(inputs={"heart": below(place, partitions)}),
+        connections=scoring.connections,
+        run_id=new_run(),
+        partition_key=key,
+    )
+    assert done.state == "success", done.text
+    assert scoring.last_body()["inputData"]["heart"]["uri"] == f"{place}/{folder}"
+
+
 def test_a_missing_key_rendered_into_a_path_is_refused(scoring: Scoring):
     """``date={{ partition_key }}`` renders to ``date=None`` in a run without a partition."""
-    operator = score(inputs={"heart": UriFolder(ROOT + "/date={{ partition_key }}")})
+    operator = score(inputs={"heart": below(ROOT, "date=%Y-%m-%d")})
     done = run_to_end(operator, connections=scoring.connections, run_id=new_run(), max_tries=2)
     assert done.state == "failed"
     assert "None" in str(done.error)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "told"),
+    [
+        ("year=%Y/month=%m/day=%d", "'NoneType' object is not subscriptable"),
+        ("region={region}/date=%Y-%m-%d", "'None' has no attribute 'split'"),
+        ("day-{day}", "'NoneType' object is not subscriptable"),
+    ],
+)
+def test_a_missing_key_that_is_cut_is_an_error(scoring: Scoring, partitions: str, told: str):
+    """In a run without a partition the task fails, whatever its folders look like; nothing starts."""
+    before = len(scoring.posts())
+    operator = score(inputs={"heart": below(ROOT, partitions)})
+    done = run_to_end(operator, connections=scoring.connections, run_id=new_run(), max_tries=0)
+    assert done.state == "failed"
+    assert told in str(done.error)
+    assert len(scoring.posts()) == before
 
 
 @pytest.mark.parametrize(

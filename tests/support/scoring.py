@@ -59,14 +59,14 @@ class Scoring:
             self.azurite.blob_url, "trusted", credential=self.azurite.key, retry_total=1
         )
 
-    def upload(self, files: int = 3, rows: int = len(ROWS)) -> str:
-        """A new input folder with heart data; gives its datastore URI."""
+    def upload(self, files: int = 3, rows: int = len(ROWS), *, below: str = "") -> str:
+        """A new folder with heart data in it, or `below` it; gives the folder's datastore URI."""
         folder = f"datasets/{uuid.uuid4().hex[:10]}"
         lines = (ROWS * rows)[:rows]
         with self.container() as container:
             for number in range(files):
                 text = "\n".join([HEADER, *lines, ""])
-                container.upload_blob(f"{folder}/heart-{number}.csv", text)
+                container.upload_blob(f"{folder}{below}/heart-{number}.csv", text)
         return f"azureml://datastores/trusted_blob/paths/{folder}"
 
     def read(self, uri: str) -> str:

@@ -51,6 +51,13 @@ def test_an_example_is_read_at_a_glance(name):
     assert len((DAGS / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 40
 
 
+def test_every_task_is_tried_again(bag):
+    """A worker that is killed costs no run: what a task had done, only its next try goes on with."""
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks]
+    assert tasks
+    assert [task.task_id for task in tasks if not task.retries] == []
+
+
 def test_unpausing_starts_no_flood(bag):
     """Past dates run only when somebody asks."""
     assert {dag.dag_id for dag in bag.dags.values() if dag.catchup} == set()

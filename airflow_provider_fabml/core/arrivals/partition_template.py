@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_fabml.core.arrivals.partition_date import (
+    CODES,
+    date_example,
+    date_pattern,
+    date_text,
+    digits,
+    is_date,
+    stretches,
+)
 from airflow_provider_fabml.core.arrivals.partition_key import (
     NAMED,
     SEPARATOR,
@@ -23,13 +31,11 @@ from airflow_provider_fabml.core.storage.uri_text import check_segments, check_t
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_CODES = "YmdHM"
-# How a code stands in a key: 2026-01-02T0304. A colon would be no name of a folder.
-_BEFORE = {"Y": "", "m": "-", "d": "-", "H": "T", "M": ""}
 _TOKEN = re.compile(
     r"%(?P<code>.?)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<text>[^%{}]+)|(?P<stray>[{}])",
     re.DOTALL,
 )
+_NAME = r"\{\w+\}"
 _DATE = "%"
 
 
@@ -57,10 +63,10 @@ class PartitionTemplate:
         if found is None or not path[found.end() :]:
             return None
         values = found.groupdict()
-        if not _is_date(values, self.codes):
+        if not is_date(values, self.codes):
             return None
         parts = [
-            _date_text(values, self.codes) if name == _DATE else values[f"n_{name}"]
+            date_text(values, self.codes) if name == _DATE else values[f"n_{name}"]
             for name in self.components
         ]
         key = SEPARATOR.join(parts)
@@ -75,25 +81,33 @@ class PartitionTemplate:
         return _TOKEN.sub(lambda token: _filled(token, values), self.text)
 
     @property
+    def jinja(self) -> str:
+        """Jinja text that renders to the folder of ``partition_key``, and to no folder without one.
+
+        A key that `folder_of` would refuse is not noticed.
+        """
+        dates = stretches(self.codes)
+        token = re.compile("|".join([*map(re.escape, dates), _NAME]))
+        return token.sub(lambda found: _in_jinja(found, dates, self), self.text)
+
+    @property
     def example(self) -> str:
         """A key as this template makes them."""
-        date = dict(zip(("c_Y", "c_m", "c_d", "c_H", "c_M"), _EXAMPLE, strict=True))
         return SEPARATOR.join(
-            _date_text(date, self.codes) if name == _DATE else f"<{name}>"
-            for name in self.components
+            date_example(self.codes) if name == _DATE else f"<{name}>" for name in self.components
         )
 
     def order(self, key: str) -> tuple[str, str]:
         """Sort keys by date, then by all the rest; by the key itself where there is no date."""
         found = self.key.fullmatch(key)
-        return (_date_text(found.groupdict(), self.codes) if found else "", key)
+        return (date_text(found.groupdict(), self.codes) if found else "", key)
 
 
 def _values_of(key: object, template: PartitionTemplate) -> dict[str, str]:
     text = check_key(key)
     found = template.key.fullmatch(text)
     values = found.groupdict() if found else {}
-    if found is None or not _is_date(values, template.codes):
+    if found is None or not is_date(values, template.codes):
         raise UsageError(
             rule="partition-key-shape",
             field="partition key",
@@ -104,27 +118,30 @@ def _values_of(key: object, template: PartitionTemplate) -> dict[str, str]:
     return values
 
 
-_EXAMPLE = ("2026", "01", "31", "07", "30")
-
-
 def _filled(token: re.Match[str], values: Mapping[str, str]) -> str:
     code, name, text, _ = token.groups()
     return values[f"c_{code}"] if code else values[f"n_{name}"] if name else text or ""
 
 
-def _date_text(values: Mapping[str, str], codes: str) -> str:
-    return "".join(f"{_BEFORE[code]}{values[f'c_{code}']}" for code in codes)
+def _in_jinja(
+    found: re.Match[str], dates: Mapping[str, tuple[int, int]], template: PartitionTemplate
+) -> str:
+    """Name the part of the key that stands here: names have any length, dates always the same."""
+    component = _DATE if found.group() in dates else found.group().strip("{}")
+    alone = template.components == (component,)
+    part = "" if alone else f".split('{SEPARATOR}')[{template.components.index(component)}]"
+    start, end = dates.get(found.group(), (0, 0))
+    if end and (start, end) != next(iter(dates.values())):
+        part += f"[{start or ''}:{end}]"
+    elif alone and _hides_none(found):
+        part = "[:]"  # which None has not
+    return f"{{{{ partition_key{part} }}}}"
 
 
-def _is_date(values: Mapping[str, str], codes: str) -> bool:
-    numbers = [int(values[f"c_{code}"]) for code in codes]
-    if not numbers:
-        return True
-    try:
-        datetime(*[*numbers, 1, 1][: max(3, len(numbers))])  # type: ignore[arg-type]  # noqa: DTZ001
-    except ValueError:
-        return False
-    return True
+def _hides_none(found: re.Match[str]) -> bool:
+    """Whether a rendered None would not be refused here (`check_text`, rule ``uri-none``)."""
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    return before[-1:] not in {"", "/", "="} or after[:1] not in {"", "/"}
 
 
 def parse_template(text: object, *, field: str = "partitions") -> PartitionTemplate:
@@ -137,14 +154,14 @@ def parse_template(text: object, *, field: str = "partitions") -> PartitionTempl
     _check_tokens(template, field)
     tokens = list(_TOKEN.finditer(template))
     used = {token["code"] for token in tokens if token["code"]}
-    codes = _CODES[: len(used)]
+    codes = CODES[: len(used)]
     if used != set(codes):
         raise UsageError(
             rule="partition-date-gap",
             field=field,
             value=template,
             reason="these codes do not make up an instant, from the year downwards",
-            remedy=f"use the first of {' '.join('%' + code for code in _CODES)}, without a gap.",
+            remedy=f"use the first of {' '.join('%' + code for code in CODES)}, without a gap.",
         )
     components = dict.fromkeys(
         _DATE if token["code"] else token["name"] for token in tokens if token["text"] is None
@@ -206,7 +223,7 @@ def _check_tokens(template: str, field: str) -> None:
 
 
 def _known(token: re.Match[str]) -> bool:
-    return bool(token["code"]) and token["code"] in _CODES
+    return bool(token["code"]) and token["code"] in CODES
 
 
 def _pattern(tokens: Sequence[re.Match[str]]) -> str:
@@ -215,7 +232,7 @@ def _pattern(tokens: Sequence[re.Match[str]]) -> str:
     parts = []
     for token in tokens:
         group = f"c_{token['code']}" if token["code"] else f"n_{token['name']}"
-        inner = _digits(token["code"]) if token["code"] else NAMED
+        inner = digits(token["code"]) if token["code"] else NAMED
         if token["text"] is not None:
             parts.append(re.escape(token["text"]))
         else:
@@ -224,11 +241,5 @@ def _pattern(tokens: Sequence[re.Match[str]]) -> str:
     return "".join(parts)
 
 
-def _digits(code: str) -> str:
-    return "[0-9]{4}" if code == "Y" else "[0-9]{2}"
-
-
 def _key_pattern(component: str, codes: str) -> str:
-    if component != _DATE:
-        return f"(?P<n_{component}>{NAMED})"
-    return "".join(f"{_BEFORE[code]}(?P<c_{code}>{_digits(code)})" for code in codes)
+    return date_pattern(codes) if component == _DATE else f"(?P<n_{component}>{NAMED})"

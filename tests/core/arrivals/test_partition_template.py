@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.storage.uri_text import check_text
 
 NAMES = st.from_regex(
     r"[A-Za-z0-9]([A-Za-z0-9_.~\-]{0,20}[A-Za-z0-9_~\-])?", fullmatch=True
@@ -22,23 +24,34 @@ LITERALS = st.from_regex(r"[a-z][a-z0-9=+() $^.|-]{0,6}", fullmatch=True).filter
 )
 
 
+# Airflow's default for DAGs: what is not there is an error.
+JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - no HTML
+
+
 @st.composite
 def templates(draw):
-    """A template with what a path under it looks like: `(text, path, key)`."""
-    depth = draw(st.integers(1, 5))
-    moment, folders, texts, names = draw(TIMES), [], [], []
-    values = [f"{moment.year:04d}", *moment.strftime("%m %d %H %M").split()]
-    for code, value in zip("YmdHM"[:depth], values, strict=False):
-        literal = draw(LITERALS)
-        texts.append(f"{literal}%{code}")
-        folders.append(f"{literal}{value}")
-    key = "".join(a + b for a, b in zip(["", "-", "-", "T", ""], values[:depth], strict=False))
-    for index in range(draw(st.integers(0, 2))):
-        literal, name = draw(LITERALS), draw(NAMES)
-        texts.append(f"{literal}{{n{index}}}")
-        folders.append(f"{literal}{name}")
-        names.append(name)
-    return "/".join(texts), "/".join(folders), "|".join([key, *names])
+    """A template with a folder of it and that folder's key: `(text, folder, key)`."""
+    depth = draw(st.integers(0, 5))
+    names = draw(st.lists(NAMES, min_size=0 if depth else 1, max_size=3))
+    moment = draw(TIMES)
+    values = [f"{moment.year:04d}", *moment.strftime("%m %d %H %M").split()][:depth]
+    codes = [(f"%{code}", value) for code, value in zip("YmdHM", values, strict=False)]
+    tokens = codes + [(f"{{n{index}}}", name) for index, name in enumerate(names)]
+    whole = [tuple("-".join(part) for part in zip(*codes[:3], strict=True))] if codes else []
+    again = draw(st.lists(st.sampled_from(tokens + whole), max_size=4))
+    order = draw(st.permutations(tokens + again))
+    texts, folders = "", ""
+    for token, value in order:
+        crowded = "{" in token and "{" in texts.rpartition("/")[2]
+        between = "/" if crowded else draw(st.sampled_from(["/", "-", ""]))
+        before = draw(st.just("") | LITERALS)
+        texts += f"{between}{before}{token}" if texts else f"{before}{token}"
+        folders += f"{between}{before}{value}" if folders else f"{before}{value}"
+    date = "".join(a + b for a, b in zip(["", "-", "-", "T", ""], values, strict=False))
+    parts = {token if "{" in token else "%": value for token, value in reversed(order)}
+    components = dict.fromkeys(token if "{" in token else "%" for token, _ in order)
+    key = "|".join(date if one == "%" else parts[one] for one in components)
+    return texts, folders, key
 
 
 @given(templates())
@@ -50,6 +63,52 @@ def test_a_path_gives_its_key_and_the_key_its_folder(example):
     assert template.partition_of(f"{folder}/part-0.csv") == (key, folder)
     assert template.folder_of(key) == folder
     assert folder.startswith(template.prefix)
+
+
+@given(templates())
+def test_jinja_renders_the_folder_of_a_key(example):
+    """What the text renders to is what the key's folder is."""
+    text, folder, key = example
+    template = parse_template(text)
+
+    rendered = JINJA.from_string(template.jinja).render(partition_key=key)
+
+    assert rendered == folder == template.folder_of(key)
+
+
+@given(templates())
+def test_jinja_without_a_key_is_no_folder(example):
+    """In a run without a partition it cannot be rendered, or what comes out is refused."""
+    found = JINJA.from_string(f"datasets/{parse_template(example[0]).jinja}/day.csv")
+    with pytest.raises((TypeError, jinja2.UndefinedError, UsageError)) as caught:
+        check_text(found.render(partition_key=None), field="uri")
+    assert caught.type is not UsageError or caught.value.rule == "uri-none"
+    with pytest.raises(jinja2.UndefinedError):
+        found.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "jinja"),
+    [
+        ("date=%Y-%m-%d", "date={{ partition_key }}"),
+        ("{key}", "{{ partition_key }}"),
+        ("day-{key}", "day-{{ partition_key[:] }}"),
+        ("date=%Y-%m-%d/hour=%H", "date={{ partition_key[:10] }}/hour={{ partition_key[11:13] }}"),
+        ("%Y/%d.%m", "{{ partition_key[:4] }}/{{ partition_key[8:10] }}.{{ partition_key[5:7] }}"),
+        (
+            "in={in}/on=%Y-%m-%d",
+            "in={{ partition_key.split('|')[0] }}/on={{ partition_key.split('|')[1] }}",
+        ),
+        (
+            "%Y/{in}/%Y-%m-{in}",
+            "{{ partition_key.split('|')[0][:4] }}/{{ partition_key.split('|')[1] }}/"
+            "{{ partition_key.split('|')[0] }}-{{ partition_key.split('|')[1] }}",
+        ),
+    ],
+)
+def test_the_jinja_text_can_be_read(text, jinja):
+    """It says no more than it must: a part of the key, and of a date the characters."""
+    assert parse_template(text).jinja == jinja
 
 
 @given(st.sampled_from(["date=%Y-%m-%d", "%Y/%m/%d", "{a}/%Y%m%d/{b}", "{key}"]), PATHS)
