@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from arrivals import plan
+from arrivals import plan, pressure
 from arrivals.lander import Lander
 from arrivals.records import READ, Jobs, Records
 from arrivals.verdict import judge
@@ -13,9 +13,10 @@ from arrivals.verdict import judge
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from arrivals.facts import Scored, State, Wake
+    from arrivals.facts import Place, Scored, Skip, State, Wake
     from arrivals.plan import Strike
     from arrivals.postbox import Postbox
+    from arrivals.pressure import Again
     from arrivals.verdict import Verdict
     from arrivals.world import World
 
@@ -23,8 +24,10 @@ TICK = 0.1
 LOOK = 1.0
 TELL = 30.0
 # Seconds after the last landing within which everything ends; at the end, quiet ones for doubles.
-RECOVERY = 900.0
+RECOVERY = 1200.0
 AFTER = 45.0
+# A slow job is shown as running until another run of its partition was skipped, or for so many leases.
+HOLD = 3
 
 
 class Outcome(NamedTuple):
@@ -34,12 +37,14 @@ class Outcome(NamedTuple):
     not_successful: list[str]
     left: int
     killed: dict[str, int]
-    storage_stops: int
+    storage: tuple[int, int]
     missed: int
     messages: dict[str, int]
     retried: int
     wakes: int
-    skipped: int
+    again: Again
+    skipped: tuple[int, int]
+    waits: list[tuple[float, float]]
     seconds: float
 
 
@@ -47,10 +52,20 @@ class Campaign:
     """Runs a plan against a world, in one thread.
 
     :param postbox: takes each change and puts messages into the queue, or loses them.
+    :param slow: partitions whose jobs outlast the lease.
+    :param lease: the routers', in seconds.
     """
 
-    def __init__(self, world: World, landings: Sequence[plan.Landing], postbox: Postbox) -> None:
+    def __init__(
+        self,
+        world: World,
+        landings: Sequence[plan.Landing],
+        postbox: Postbox,
+        slow: frozenset[Place],
+        lease: float,
+    ) -> None:
         self._world, self._postbox = world, postbox
+        self._slow, self._lease = slow, lease
         self._began = time.time()
         self._container = world.container()
         self._lander = Lander(self._container, landings, postbox.tell, self._began)
@@ -60,7 +75,7 @@ class Campaign:
         self._held: set[str] = set()
         self._read: dict[str, str] = {}
         self._storage_back: float | None = None
-        self._stops = self._missed = 0
+        self._stops = self._starts = self._missed = 0
         self._next_look = self._next_word = 0.0
 
     def run(self, strikes: Sequence[Strike]) -> Outcome:
@@ -111,14 +126,20 @@ class Campaign:
         self._jobs.look()
         self._read = self._database.read_by_job()
         control, looks = self._world.emulator.control, self._database.wakes()
+        skips = self._database.skips() if self._slow else []
         for job in self._jobs.all:
             if job.name not in self._known:
                 control.set_state(job.name, "Running")
                 self._held.add(job.name)
-            elif job.name in self._held and _looked(job, looks):
+            elif job.name in self._held and _looked(job, looks) and not self._slows(job, skips):
                 control.set_state(job.name, None)
                 self._held.discard(job.name)
             self._known.add(job.name)
+
+    def _slows(self, job: Scored, skips: Sequence[Skip]) -> bool:
+        """Whether a slow job still waits for another run of its partition."""
+        met = any(skip.place == job.place and skip.at > job.seen for skip in skips)
+        return job.place in self._slow and not met and time.time() < job.seen + HOLD * self._lease
 
     def _has_read(self, state: State) -> bool:
         return any(
@@ -132,6 +153,7 @@ class Campaign:
         if self._storage_back is not None and time.time() >= self._storage_back:
             self._world.azurite.start()
             self._storage_back = None
+            self._starts += 1
         if waiting and time.time() - self._began >= waiting[0].at:
             strike = waiting[0]
             if strike.victims == (plan.STORAGE,):
@@ -158,17 +180,20 @@ class Campaign:
         self._jobs.look()
         wakes = self._database.wakes()
         jobs: list[Scored] = self._jobs.with_manifests(self._container)
+        skips = self._database.skips()
         found = Outcome(
             verdict=judge(self._lander.states, jobs, wakes),
             not_successful=self._database.not_successful(),
             left=self._lander.left,
             killed=self._world.killed,
-            storage_stops=self._stops,
+            storage=(self._stops, self._starts),
             missed=missed,
-            messages={**self._postbox.counts, "left in the queues": self._postbox.left_over()},
+            messages=self._postbox.found(),
             retried=self._lander.retried,
             wakes=len(wakes),
-            skipped=self._database.skipped(),
+            again=pressure.again(self._database.emissions(), jobs, skips, self._lease),
+            skipped=pressure.skipped(skips, jobs),
+            waits=self._database.waits(),
             seconds=time.time() - self._began,
         )
         self._database.close()

@@ -45,6 +45,25 @@ class Scored(NamedTuple):
     rows: int | None = None
 
 
+class Emission(NamedTuple):
+    """A version of a partition that a router emitted, `at` (seconds since 1970)."""
+
+    place: Place
+    digest: str
+    at: float
+
+
+class Skip(NamedTuple):
+    """A scoring run whose task began `at` (seconds since 1970) and was skipped.
+
+    `digest` is that of the data which the run was emitted for.
+    """
+
+    place: Place
+    digest: str
+    at: float
+
+
 class Wake(NamedTuple):
     """A look of a tree's router, from begin to end (seconds since 1970)."""
 

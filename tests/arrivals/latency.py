@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from arrivals.postbox import client_of
 from arrivals.records import Records
+from arrivals.trees import queue_of
 from arrivals.ways import EVERY, FLOOR, IDLE, IDLE_EVERY, QUEUED, WAYS
 from arrivals.world import World
 from faults.workspace import CONTAINER
@@ -61,7 +62,7 @@ class Bench:
     def __init__(self, world: World) -> None:
         self._world, self._database = world, Records(world.postgres.address)
         self._container = world.container()
-        self._queue = client_of(world.azurite, QUEUED)
+        self._queue = client_of(world.azurite, queue_of(QUEUED))
         self._dice = random.Random()  # noqa: S311
         found = world.airflow.api.call("GET", "/assets", params={"name_pattern": FLOOR})
         self._floor_asset = found["assets"][0]["id"]

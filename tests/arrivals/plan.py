@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from arrivals import shapes
+from arrivals.facts import Place
 from arrivals.trees import MARKED, QUIET, QUIET_FOR, TREES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from arrivals.shapes import Step
 
@@ -21,6 +22,8 @@ AT_ONCE = "at once"
 # ... some time in which anything may have happened to the one before: nothing, an emission, a job.
 ANY_TIME = "any time"
 FIRST_DAY = date(2025, 1, 1)
+# So many land at once, in the first tenth of the time: runs then wait for longer than their lease.
+BURST, FIRST_TENTH = 0.3, 0.1
 LATE = 40.0
 
 
@@ -63,7 +66,7 @@ def landings(seed: int, *, partitions: int, seconds: float) -> list[Landing]:
     for number in range(partitions):
         tree = TREES[number % len(TREES)]
         folder = f"date={FIRST_DAY + timedelta(days=number // len(TREES)):%Y-%m-%d}"
-        at = dice.uniform(0, seconds)
+        at = dice.uniform(0, seconds * (FIRST_TENTH if dice.random() < BURST else 1))
         found.append(Landing(tree, folder, at, _versions(tree, dice)))
     found += [
         Landing(tree, folder, dice.uniform(0, seconds), (Version(ANY_TIME, 0, steps),), junk=True)
@@ -71,6 +74,17 @@ def landings(seed: int, *, partitions: int, seconds: float) -> list[Landing]:
         for folder, steps in shapes.junk(tree).items()
     ]
     return sorted(found, key=lambda landing: landing.at)
+
+
+def slow(seed: int, landings: Sequence[Landing], count: int) -> frozenset[Place]:
+    """Give the partitions whose job outlasts its lease.
+
+    They are of the first half, and have one version: nothing waits for their jobs.
+    """
+    dice = random.Random(f"{seed} slow")  # noqa: S311
+    single = [each for each in landings if not each.junk and len(each.versions) == 1]
+    early = single[: max(len(single) // 2, count)]
+    return frozenset(Place(each.tree, each.folder) for each in dice.sample(early, count))
 
 
 def _versions(tree: str, dice: random.Random) -> tuple[Version, ...]:

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from arrivals.facts import Place, Scored, Wake
+from arrivals.facts import Emission, Place, Scored, Skip, Wake
 from faults.database import Database, decoded
 
 if TYPE_CHECKING:
@@ -28,7 +28,26 @@ _GOING = (
     "select count(*) from dag_run where dag_id like 'score_%' and state in ('queued', 'running')"
 )
 _ENDS = "select dag_id, run_id, state from dag_run where dag_id like %s and state <> 'success'"
-_SKIPPED = "select count(*) from task_instance where task_id = 'score' and state = 'skipped'"
+_EMISSIONS = """
+select asset.name, event.partition_key, event.extra::json -> 'digests' ->> event.partition_key,
+  extract(epoch from event.timestamp)
+from asset_event event join asset on asset.id = event.asset_id
+where asset.name like 'due_%' and event.partition_key is not null
+order by event.timestamp
+"""
+_SKIPS = """
+select run.dag_id, run.partition_key, event.extra::json -> 'digests' ->> run.partition_key,
+  extract(epoch from ti.start_date)
+from task_instance ti
+join dag_run run on run.dag_id = ti.dag_id and run.run_id = ti.run_id
+join dagrun_asset_event consumed on consumed.dag_run_id = run.id
+join asset_event event on event.id = consumed.event_id
+where ti.task_id = 'score' and ti.state = 'skipped'
+"""
+_WAITS = """
+select extract(epoch from start_date - queued_at), extract(epoch from end_date - start_date)
+from dag_run where dag_id like 'score_%' and state = 'success'
+"""
 _RECORDS = "select value from task_state_store where key = 'fabml_invocation'"
 _WAITING = "select count(*) from asset_partition_dag_run where created_dag_run_id is null"
 
@@ -49,9 +68,19 @@ class Records(Database):
         """The scoring runs that did not succeed."""
         return [f"{dag} {run}: {state}" for dag, run, state in self.rows(_ENDS, ("score_%",))]
 
-    def skipped(self) -> int:
-        """How many scorings left a partition to the run of its newer data."""
-        return int(self.rows(_SKIPPED)[0][0])
+    def emissions(self) -> list[Emission]:
+        """What the routers emitted, in the order of time."""
+        rows = self.rows(_EMISSIONS)
+        return [Emission(_partition(a, key), digest, float(at)) for a, key, digest, at in rows]
+
+    def skips(self) -> list[Skip]:
+        """The scorings that left a partition to another run."""
+        rows = self.rows(_SKIPS)
+        return [Skip(_partition(dag, key), digest, float(at)) for dag, key, digest, at in rows]
+
+    def waits(self) -> list[tuple[float, float]]:
+        """Seconds from queued to started, and from there to the end, of each scoring run."""
+        return [(float(queued), float(ran)) for queued, ran in self.rows(_WAITS)]
 
     def read_by_job(self) -> dict[str, str]:
         """The digest of the input that each job was started with, as the operator wrote it down."""
@@ -96,6 +125,11 @@ class Jobs:
                 found[manifest["job"]["name"]] = manifest
         outputs = {truth["name"]: truth["outputs"].get("score") for truth in self._truth}
         return [_told(job, found.get(job.name), outputs[job.name], container) for job in self.all]
+
+
+def _partition(name: str, key: str) -> Place:
+    """Give the folder of a partition; a tree's asset and DAG are called ``due_<tree>``, ``score_<tree>``."""
+    return Place(name.partition("_")[2], f"date={key}")
 
 
 def _told(

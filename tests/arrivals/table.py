@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -18,20 +19,30 @@ def show(outcome: Outcome, seed: int) -> None:
 
 def _figures(outcome: Outcome, seed: int) -> Table:
     table = Table(title=f"Seed {seed}, {outcome.seconds:.0f} s", show_header=False)
-    fewest, median, most = outcome.verdict.wakes
+    fewest, usual, most = outcome.verdict.wakes
     rows = {
         **outcome.verdict.counts,
         "looks of the routers": outcome.wakes,
-        "looks during a job: fewest, median, most": f"{fewest}, {median:g}, {most}",
-        "runs skipped for newer data": outcome.skipped,
+        "looks during a job: fewest, median, most": f"{fewest}, {usual:g}, {most}",
+        "runs skipped: newer data, another run's data": "{}, {}".format(*outcome.skipped),
+        "run queued to started: median, longest": _seconds([wait for wait, _ in outcome.waits]),
+        "run started to ended: median, longest": _seconds([ran for _, ran in outcome.waits]),
+        "emitted again because the lease ended": outcome.again.waiting + outcome.again.running,
+        "- while the run waited, while its job ran": "{}, {}".format(*outcome.again[:2]),
+        "- runs skipped while the job ran": outcome.again.met,
+        "emitted again within the lease": outcome.again.sooner,
         **{f"SIGKILL of the {name}": count for name, count in outcome.killed.items()},
-        "storage stopped and started": outcome.storage_stops,
+        "storage stopped, started": "{}, {}".format(*outcome.storage),
         "writes repeated meanwhile": outcome.retried,
         **{f"messages: {name}": count for name, count in outcome.messages.items()},
     }
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table
+
+
+def _seconds(values: list[float]) -> str:
+    return f"{median(values):.0f} s, {max(values):.0f} s" if values else "none"
 
 
 def _verdict(outcome: Outcome) -> Table:

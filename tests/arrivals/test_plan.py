@@ -64,3 +64,20 @@ def test_kills_and_stops_have_their_numbers_and_their_distance():
     times = [each.at for each in struck]
     assert times == sorted(times)
     assert min(b - a for a, b in itertools.pairwise(times)) > 20
+
+
+def test_some_partitions_land_at_once():
+    """Three in ten and those that come by chance begin within the first tenth of the time."""
+    early = sum(each.at <= 60 for each in ALL if not each.junk)
+    assert 0.3 < early / 500 < 0.45
+
+
+def test_slow_jobs_are_early_and_nothing_waits_for_them():
+    """So many partitions of one version each, of the first half; the same for the same seed."""
+    found = plan.slow(7, ALL, 5)
+    assert found == plan.slow(7, ALL, 5) != plan.slow(8, ALL, 5)
+    landings = [each for each in ALL if (each.tree, each.folder) in found]
+    assert [len(each.versions) for each in landings] == [1] * 5
+    assert not any(each.junk for each in landings)
+    assert max(each.at for each in landings) < 400
+    assert plan.slow(7, ALL, 0) == frozenset()

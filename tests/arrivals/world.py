@@ -91,14 +91,15 @@ class World(Started):
         return bool(family) and time.time() - family[0].create_time() > SETTLED
 
     def kill(self, name: str) -> None:
-        """SIGKILL a part of Airflow with all its processes.
+        """SIGKILL a part of Airflow with all its processes; it is counted where there are any.
 
         What started it starts it again, as an init system would.
         """
-        for process in self._family(name):
+        family = self._family(name)
+        for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.killed[name] = self.killed.get(name, 0) + 1
+        self.killed[name] = self.killed.get(name, 0) + bool(family)
 
     def _family(self, name: str) -> list[psutil.Process]:
         child = next(c for c in self.airflow.children if c.name == f"Airflow {name}")

@@ -15,6 +15,10 @@ from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 STORE = "azureml://datastores/trusted_blob/paths"
 # Processes are killed, again and again: every task is tried until it has done its work.
 AGAIN = {"retries": 30, "retry_delay": timedelta(seconds=1)}
+# Runs wait for longer than their lease: no partition has failed for that.
+LEASE = timedelta(seconds=float(os.environ["ARRIVALS_LEASE"]))
+TRIES = 1000
+ACTIVE = int(os.environ["ARRIVALS_ACTIVE"])
 QUEUED = os.environ["ARRIVALS_WATCH"] == "queue"
 # Wakes the router during every job, whatever arrives.
 OFTEN = DeltaTriggerTimetable(timedelta(seconds=float(os.environ["ARRIVALS_WAKE"])))
@@ -40,10 +44,13 @@ for tree, rules in RULES.items():
     wake = AssetOrTimeSchedule(timetable=OFTEN, assets=landed)
     with DAG(f"route_{tree}", schedule=wake, max_active_runs=1, default_args=AGAIN) as router:
         OneLakeDuePartitionsOperator(
-            task_id="due", arrivals=arrivals, asset=due, output_root=root, lease=timedelta(hours=2)
+            task_id="due", arrivals=arrivals, asset=due, output_root=root, lease=LEASE, tries=TRIES
         )
     with DAG(
-        f"score_{tree}", schedule=Partitioned(assets=due), max_active_runs=32, default_args=AGAIN
+        f"score_{tree}",
+        schedule=Partitioned(assets=due),
+        max_active_runs=ACTIVE,
+        default_args=AGAIN,
     ) as scoring:
         Score(
             task_id="score",
