@@ -69,7 +69,7 @@ test-faults: setup node servers ## kill, stop and cut a distributed Airflow unde
 test-faults-quick: setup node ## kill task processes at every point they have, 300 seeded lives besides (~10 minutes)
 	@PYTHONPATH=tests $(BIN)/python -m faults.in_process 2>/dev/null
 
-test-arrivals: setup node servers ## land partitions while Airflow's processes and storage die (PostgreSQL; ~45 minutes)
+test-arrivals: setup node servers ## land partitions while Airflow's processes and storage die (PostgreSQL; ~30 minutes)
 	@$(BIN)/pytest -q -s -p no:cacheprovider -o faulthandler_timeout=0 tests/arrivals/proof.py
 
 test-soak: setup node ## 2,000 invocations under faulty answers, then three clients side by side (~20 minutes)

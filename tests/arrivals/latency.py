@@ -12,31 +12,44 @@ import re
 import time
 from collections import Counter
 from datetime import date, timedelta
-from statistics import median, quantiles
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from arrivals import latency_tables
 from arrivals.postbox import client_of
 from arrivals.records import Records
+from arrivals.stages import Sample
 from arrivals.trees import queue_of
-from arrivals.ways import EVERY, FLOOR, IDLE, IDLE_EVERY, QUEUED, WAYS
+from arrivals.ways import EVERY, FLOOR, IDLE, QUEUED, WAYS
 from arrivals.world import World
 from faults.workspace import CONTAINER
 from rich.console import Console
-from rich.table import Table
 from support.event_grid import message
 
 from airflow_provider_fabml.local.azurite import Azurite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 PATIENCE = 120.0
 IDLE_SECONDS = 120.0
-_QUEUED = """
-select extract(epoch from min(queued_at)) from dag_run
-where dag_id = %s and coalesce(partition_key, '') = %s and queued_at > to_timestamp(%s)
+# A scoring run, what emitted it, and the first of the watcher's events behind that.
+_WAY = """
+select extract(epoch from event.timestamp), extract(epoch from scoring.queued_at),
+  extract(epoch from router.queued_at),
+  extract(epoch from task.start_date), extract(epoch from task.end_date),
+  (select extract(epoch from min(arrival.timestamp))
+   from dagrun_asset_event woken join asset_event arrival on arrival.id = woken.event_id
+   where woken.dag_run_id = router.id)
+from dag_run scoring
+join dagrun_asset_event consumed on consumed.dag_run_id = scoring.id
+join asset_event event on event.id = consumed.event_id
+left join dag_run router
+  on router.dag_id = event.source_dag_id and router.run_id = event.source_run_id
+left join task_instance task on task.dag_id = router.dag_id and task.run_id = router.run_id
+where scoring.dag_id = %s and scoring.partition_key = %s and scoring.queued_at > to_timestamp(%s)
+order by scoring.queued_at limit 1
 """
 _LISTED = re.compile(r'"GET [^ "]*comp=list[^ "]*prefix=datasets/([^/& "]*)')
 _RECEIVED = re.compile(r'"GET /[^/ "]*/([^/ "]*)/messages')
@@ -47,13 +60,6 @@ class TalkativeAzurite(Azurite):
 
     def _command(self) -> list[str]:
         return [word for word in super()._command() if word != "--silent"]
-
-
-class Sample(NamedTuple):
-    """Seconds from complete to the first run queued, and to the scoring run queued."""
-
-    first: float
-    scoring: float
 
 
 class Bench:
@@ -82,16 +88,14 @@ class Bench:
             if way == QUEUED:
                 account = self._world.azurite.account
                 self._queue.send_message(message(account, CONTAINER, path, api="PutBlob"))
-        scoring = self._queued(f"score_{way}", key, since)
-        first = scoring if way == FLOOR else self._queued(f"route_{way}", "", since)
-        return Sample(first - since, scoring - since)
+        return self._way(f"score_{way}", key, since)
 
-    def _queued(self, dag_id: str, key: str, since: float) -> float:
+    def _way(self, dag_id: str, key: str, since: float) -> Sample:
+        """Wait for the scoring run; give what led to it."""
         deadline = time.time() + PATIENCE
         while time.time() < deadline:
-            (found,) = self._database.rows(_QUEUED, (dag_id, key, since))
-            if found[0] is not None:
-                return float(found[0])
+            for row in self._database.rows(_WAY, (dag_id, key, since)):
+                return _sample(since, row)
             time.sleep(0.1)
         raise TimeoutError(f"{dag_id} has no run for {key!r} after {PATIENCE:g} s")
 
@@ -116,11 +120,25 @@ def test_latency_and_idle_requests(node, tmp_path, capsys):
         found = requests(log.read_text()) - before
     with capsys.disabled():
         # The first of each is thrown away: it pays for logins and imports.
+        kept = {way: each[1:] for way, each in samples.items()}
         Console(width=100).print(
-            _latencies({w: each[1:] for w, each in samples.items()}), _idle(found)
+            latency_tables.latencies(kept),
+            latency_tables.stage_medians(kept),
+            latency_tables.idle(found, IDLE_SECONDS),
         )
     assert all(len(each) == count + 1 for each in samples.values())
     assert all(found[tree] for tree in IDLE)
+
+
+def _sample(since: float, row: Sequence[Any]) -> Sample:
+    emitted, scoring, *router = (None if each is None else float(each) for each in row)
+    assert emitted is not None
+    assert scoring is not None
+    if router[0] is None:
+        return Sample(since, emitted, scoring)
+    routed, started, ended, arrival = router
+    assert arrival is not None
+    return Sample(since, arrival, scoring, routed, started, ended)
 
 
 def requests(log: str) -> Counter[str]:
@@ -131,36 +149,3 @@ def requests(log: str) -> Counter[str]:
 def _turns(ways: dict[str, list[Sample]], count: int) -> Iterator[str]:
     for _ in range(count):
         yield from ways
-
-
-def _latencies(samples: dict[str, list[Sample]]) -> Table:
-    table = Table(
-        "seconds from complete", "samples", "first run queued: median", "p95",
-        "scoring run queued: median", "p95", "in floors",
-        title=f"Looks every {EVERY:g} s; the floor is an asset event posted to Airflow",
-    )  # fmt: skip
-    floor = median(each.scoring for each in samples[FLOOR])
-    for way, found in samples.items():
-        first, scoring = ([getattr(s, name) for s in found] for name in Sample._fields)
-        figures = [median(first), _p95(first), median(scoring), _p95(scoring)]
-        texts = [f"{figure:.1f}" for figure in figures]
-        ratios = f"{median(first) / floor:.1f}, {median(scoring) / floor:.1f}"
-        table.add_row(way, str(len(found)), *texts, ratios)
-    table.caption = (
-        f"Aims for the scoring run: polling one interval and two floors, {EVERY + 2 * floor:.1f} s; "
-        f"queued three floors, {3 * floor:.1f} s. Between the runs lies the router's task."
-    )
-    return table
-
-
-def _p95(values: list[float]) -> float:
-    return quantiles(values, n=20, method="inclusive")[-1] if values[1:] else values[0]
-
-
-def _idle(found: Counter[str]) -> Table:
-    table = Table(
-        "asked for", "assets", "requests a minute", title=f"Idle: a look every {IDLE_EVERY:g} s"
-    )
-    for name, count in sorted(found.items()):
-        table.add_row(name, str(IDLE.get(name, 1)), f"{count * 60 / IDLE_SECONDS:.1f}")
-    return table

@@ -6,7 +6,7 @@ from typing import Any
 
 from arrivals.trees import queue_of
 
-FLOOR, POLLING, QUEUED = "floor", "polling", "queued"
+FLOOR, POLLING, QUEUED = "floor", "polling", "queue"
 EVERY = 10.0
 WAYS: dict[str, dict[str, Any]] = {
     POLLING: {"poll_interval": EVERY},
