@@ -25,11 +25,15 @@ from arrivals.world import World
 from faults.workspace import CONTAINER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from arrivals.campaign import Outcome
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(5400)]
 # A look of both routers at least so often: a job takes twice as long.
 WAKE = "10"
+# So few runs of each scoring DAG at a time that the queue grows longer than the shortest lease.
+ACTIVE = 8
 # One partition in so many has a job that outlasts the lease.
 SLOW = 100
 
@@ -39,13 +43,8 @@ def _number(name: str, default: int) -> int:
 
 
 def _asked(partitions: int) -> Asked:
-    asked = Asked(
-        seconds=_number("SECONDS", 1500),
-        kills=_number("KILLS", 5),
-        restarts=_number("RESTARTS", 2),
-        lease=_number("LEASE", 300),
-        slow=0,
-    )
+    seconds, lease = _number("SECONDS", 1500), _number("LEASE", 300)
+    asked = Asked(seconds, _number("KILLS", 5), _number("RESTARTS", 2), lease, slow=0)
     return asked._replace(slow=_number("SLOW", partitions // SLOW if asked.outlasts else 0))
 
 
@@ -60,29 +59,30 @@ def _felt(outcome: Outcome, watch: str) -> Felt:
     )
 
 
+def _played(folder: Path, seed: int, partitions: int, asked: Asked, watch: str) -> Outcome:
+    """Start all, let the partitions land, and strike meanwhile."""
+    variables = {
+        "ARRIVALS_WAKE": WAKE,
+        "ARRIVALS_WATCH": watch,
+        "ARRIVALS_LEASE": str(asked.lease),
+        "ARRIVALS_ACTIVE": str(_number("ACTIVE", ACTIVE)),
+    }
+    landings = plan.landings(seed, partitions=partitions, seconds=asked.seconds)
+    slow = plan.slow(seed, landings, asked.slow)
+    strikes = plan.strikes(seed, kills=asked.kills, restarts=asked.restarts, seconds=asked.seconds)
+    with World(folder, "on_arrival.py", variables) as world:
+        post = QueuePost(world.azurite, CONTAINER, TREES, seed) if watch == "queue" else Postbox()
+        world.begin("score_marked", "score_quiet", "route_marked", "route_quiet")
+        return Campaign(world, landings, post, slow, asked.lease).run(strikes)
+
+
 def test_each_version_is_scored_once(node, tmp_path, capsys):
     """Under kills and outages nothing is missing, nothing is scored twice, nothing else is scored."""
     seed, partitions = _number("SEED", secrets.randbelow(10_000)), _number("PARTITIONS", 500)
     asked, watch = _asked(partitions), os.environ.get("ARRIVALS_WATCH") or "queue"
     with capsys.disabled():
         print(f"\nSeed {seed} (ARRIVALS_SEED), {partitions} partitions, {asked}. Logs: {tmp_path}")
-        variables = {
-            "ARRIVALS_WAKE": WAKE,
-            "ARRIVALS_WATCH": watch,
-            "ARRIVALS_LEASE": str(asked.lease),
-            "ARRIVALS_ACTIVE": str(_number("ACTIVE", 8)),
-        }
-        with World(tmp_path / "world", "on_arrival.py", variables) as world:
-            post = (
-                QueuePost(world.azurite, CONTAINER, TREES, seed) if watch == "queue" else Postbox()
-            )
-            world.begin("score_marked", "score_quiet", "route_marked", "route_quiet")
-            landings = plan.landings(seed, partitions=partitions, seconds=asked.seconds)
-            strikes = plan.strikes(
-                seed, kills=asked.kills, restarts=asked.restarts, seconds=asked.seconds
-            )
-            slow = plan.slow(seed, landings, asked.slow)
-            outcome = Campaign(world, landings, post, slow, asked.lease).run(strikes)
+        outcome = _played(tmp_path / "world", seed, partitions, asked, watch)
         show(outcome, seed)
     assert outcome.verdict.faults == {}, f"ARRIVALS_SEED={seed}"
     assert outcome.not_successful == []
