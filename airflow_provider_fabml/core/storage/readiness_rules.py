@@ -148,7 +148,7 @@ def _manifest(value: Any, when: datetime | None) -> str | dict[str, int | None]:
             field="manifest",
             value=name,
             reason="a manifest is one exact file name below the path",
-            remedy="write e.g. _manifest.json, or give the files: {'a.csv': 10}.",
+            remedy="write e.g. files.json, or give the files: {'a.csv': 10}.",
         )
     return check_segments(name, value=name, field="manifest")
 
