@@ -22,8 +22,8 @@ AT_ONCE = "at once"
 # ... some time in which anything may have happened to the one before: nothing, an emission, a job.
 ANY_TIME = "any time"
 FIRST_DAY = date(2025, 1, 1)
-# So many land at once, in the first tenth of the time: runs then wait for longer than their lease.
-BURST, FIRST_TENTH = 0.3, 0.1
+# Half of all land in the first tenth of the time: runs then wait for longer than their lease.
+BURST, FIRST_TENTH = 0.5, 0.1
 LATE = 40.0
 
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(5400)]
 # A look of both routers at least so often: a job takes twice as long.
 WAKE = "10"
-# So few runs of each scoring DAG at a time that the queue grows longer than the shortest lease.
+# So few runs of each scoring DAG at a time (but more than there are slow jobs) that the queue grows
+# longer than the shortest lease.
 ACTIVE = 8
 # One partition in so many has a job that outlasts the lease.
 SLOW = 100
