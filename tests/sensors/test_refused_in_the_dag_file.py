@@ -134,6 +134,7 @@ def test_there_are_many_and_each_rule_is_met():
     }
     assert rows - seen - OF_THE_CONNECTION == {
         "date-missing",  # of a run without date
+        "due-outputs-in-tree",  # of connections, which the router asks when it runs
         *("start-not-deferrable", "start-upstream"),  # below
     }
 

@@ -47,11 +47,12 @@ def templates(draw):
         before = draw(st.just("") | LITERALS)
         texts += f"{between}{before}{token}" if texts else f"{before}{token}"
         folders += f"{between}{before}{value}" if folders else f"{before}{value}"
+    after = draw(st.just("") | LITERALS.map("-{}".format))
     date = "".join(a + b for a, b in zip(["", "-", "-", "T", ""], values, strict=False))
     parts = {token if "{" in token else "%": value for token, value in reversed(order)}
     components = dict.fromkeys(token if "{" in token else "%" for token, _ in order)
     key = "|".join(date if one == "%" else parts[one] for one in components)
-    return texts, folders, key
+    return texts + after, folders + after, key
 
 
 @given(templates())
@@ -93,6 +94,7 @@ def test_jinja_without_a_key_is_no_folder(example):
         ("date=%Y-%m-%d", "date={{ partition_key }}"),
         ("{key}", "{{ partition_key }}"),
         ("day-{key}", "day-{{ partition_key[:] }}"),
+        ("{key}.d", "{{ partition_key[:] }}.d"),
         ("date=%Y-%m-%d/hour=%H", "date={{ partition_key[:10] }}/hour={{ partition_key[11:13] }}"),
         ("%Y/%d.%m", "{{ partition_key[:4] }}/{{ partition_key[8:10] }}.{{ partition_key[5:7] }}"),
         (
