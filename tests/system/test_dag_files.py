@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
+from support.task_runner import Supervisor, supervised
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 NAMES = sorted(file.stem for file in DAGS.glob("*.py"))
@@ -123,3 +125,20 @@ def test_both_deployments_score_the_same(bag):
     score = bag.dags["champion_challenger"].task_dict["score"]
     assert set(score.expand_input.value) == {"deployment_name"}
     assert score.downstream_task_ids == {"agree"}
+
+
+@pytest.mark.azurite
+def test_predictions_are_compared_whole_or_not_at_all(bag, scoring, monkeypatch):
+    """Lines are alike wherever they stand; a file that is too large for memory is an error."""
+    agree = bag.dags["champion_challenger"].task_dict["agree"].python_callable
+    outputs, folder = [], f"datasets/{uuid.uuid4().hex}"
+    with scoring.container() as container:
+        for name, lines in (("old", "a 1\nb 0\n"), ("new", "b 0\na 0\n")):
+            container.upload_blob(f"{folder}/{name}.csv", lines)
+            uri = f"azureml://datastores/trusted_blob/paths/{folder}/{name}.csv"
+            outputs.append({"score": {"uri": uri}})
+    with supervised(Supervisor(scoring.connections, {})):
+        assert agree(outputs) == {"rows": 2, "alike": 1}
+        monkeypatch.setitem(agree.__globals__, "MOST", len(lines))
+        with pytest.raises(ValueError, match="too much to compare"):
+            agree(outputs)
