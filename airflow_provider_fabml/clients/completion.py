@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml import __version__
 from airflow_provider_fabml.core.errors import (
     FabmlError,
     JobNotCompletedError,
@@ -13,6 +15,7 @@ from airflow_provider_fabml.core.errors import (
     OutputNotUsableError,
 )
 from airflow_provider_fabml.core.jobs.job import COMPLETED, JobHandle
+from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, to_bytes
 from airflow_provider_fabml.core.jobs.output_check import facts_to_json, refuse_output
 
 if TYPE_CHECKING:
@@ -24,22 +27,52 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def result_of(
-    handle: JobHandle, client: BatchEndpointClient, checks: DataChecks | None
-) -> dict[str, Any]:
-    """The handle of a completed job as JSON, with ``checked_outputs`` where storage is reachable.
+class Finished(NamedTuple):
+    """A completed job's result, and its manifest, both plain JSON."""
+
+    result: dict[str, Any]
+    manifest: dict[str, Any]
+
+
+def finish(
+    handle: JobHandle,
+    client: BatchEndpointClient,
+    checks: DataChecks | None,
+    *,
+    write_manifest: bool = True,
+) -> Finished:
+    """The handle of a completed job with ``checked_outputs`` where storage is reachable.
+
+    A job that has ended with a result, or without one, leaves its manifest beside its outputs (D10).
 
     Raises ``JobNotCompletedError`` for a job that Failed or was Canceled, and
-    ``OutputNotUsableError`` for a completed one without a usable result.
+    ``OutputNotUsableError`` for a completed one without a usable result: that is not finished.
     """
+    writer = checks if write_manifest else None
     if handle.status != COMPLETED:
-        raise _explained(handle, client)
+        error = _explained(handle, client)
+        with suppress(FabmlError):  # the failure is what has to be told
+            _left(handle, {}, writer)
+        raise error
     log.info("Job %s completed", handle.job_name)
-    result = handle.to_json()
     if checks is None:
         log.info("No storage connection: the output of job %s is not checked", handle.job_name)
-        return {**result, "checked_outputs": {}}
-    return {**result, "checked_outputs": _checked(handle, checks)}
+    checked = _checked(handle, checks) if checks is not None else {}
+    return Finished(
+        {**handle.to_json(), "checked_outputs": checked}, _left(handle, checked, writer)
+    )
+
+
+def _left(handle: JobHandle, checked: dict[str, Any], checks: DataChecks | None) -> dict[str, Any]:
+    """Write the manifest where its place is known, and give it; last of all that is written."""
+    by = f"airflow-provider-fabml/{__version__}"
+    facts = manifest(handle, outputs=checked, written_by=by, now=datetime.now(UTC))
+    if checks is not None and handle.outputs and handle.run:
+        uris = manifest_uris(handle.outputs)
+        for uri in checks.write_manifests(uris, to_bytes(facts)):
+            log.warning("%s is out of this connection's reach: no manifest there", uri)
+        log.info("Manifest at %s", ", ".join(uris))
+    return facts
 
 
 def out_of_time(

@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
     ``stated_kind`` saves a request where the caller knows the deployment's kind. ``before_post`` is
     called with the placed outputs right before the intent is written; it raises to refuse, and gives what
-    it saw of the inputs, by name, for the record.
+    it saw of the inputs, by name, for the record. ``assets`` are those whose partition is scored.
     """
 
     invocation: Invocation
@@ -46,6 +46,7 @@ class Plan(NamedTuple):
     description: str
     before_post: Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
     limits: Limits = Limits()
+    assets: tuple[str, ...] = ()
 
 
 class Submitted(NamedTuple):

@@ -218,11 +218,14 @@ class Submitter:
             deployment_name=record.deployment_name,
             status=view.status,
             studio_url=view.studio_url,
-            inputs=dict(record.inputs),
+            inputs={
+                n: {**one, **record.seen_inputs.get(n, {})} for n, one in record.inputs.items()
+            },
             outputs=record.outputs,
             submitted_at=view.created_at or record.intended_at,
             attempt=record.attempt,
             invocation_id=record.invocation_id,
+            run={**self._plan.identity._asdict(), "assets": list(self._plan.assets)},
         )
         log.info("Job %s belongs to attempt %s", view.name, record.attempt)
         record = record._replace(job=handle.to_json())

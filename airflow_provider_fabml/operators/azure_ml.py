@@ -37,7 +37,8 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
     The result, and the XCom ``azure_ml_job`` right after the submit, is the job's handle as plain
     JSON: ``job_name``, ``endpoint_name``, ``deployment_name``, ``status``, ``studio_url``,
     ``inputs``, ``outputs`` (``{"score": {"type": "UriFile", "uri": "azureml://…"}}``),
-    ``submitted_at``, ``attempt``, ``invocation_id``, and after completion ``checked_outputs``.
+    ``submitted_at``, ``attempt``, ``invocation_id``, ``run`` (who had it started), and after completion
+    ``checked_outputs``.
 
     :param endpoint_name: name of the batch endpoint. (templated)
     :param inputs: by name, :class:`~airflow_provider_fabml.UriFolder`, ``UriFile``, ``LiteralInput``

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.timezone import utcnow
 
-from airflow_provider_fabml import __version__
 from airflow_provider_fabml.core.errors import (
     FabmlError,
-    JobNotCompletedError,
     OutOfTimeError,
     OutputNotUsableError,
     PermanentError,
@@ -19,16 +17,14 @@ from airflow_provider_fabml.core.errors import (
 )
 from airflow_provider_fabml.core.jobs.ending import Fate, Wish
 from airflow_provider_fabml.core.jobs.job import CANCELED, JOB_XCOM_KEY, is_terminal
-from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, to_bytes
 from airflow_provider_fabml.core.jobs.polling import Pace
 from airflow_provider_fabml.core.jobs.record import is_over
 from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
-from airflow_provider_fabml.operators.emitted import assets_of
 from airflow_provider_fabml.operators.open_posts import jobs_of_open_posts, tell_of_late_jobs
-from airflow_provider_fabml.operators.task_memory import TaskMemory, identity_of
+from airflow_provider_fabml.operators.task_memory import TaskMemory
 from airflow_provider_fabml.operators.task_plan import plan_of
 from airflow_provider_fabml.operators.worker_wait import (
     TaskEndedError,
@@ -45,7 +41,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.clients.plan import Submitted
     from airflow_provider_fabml.core.jobs.job import JobHandle
-    from airflow_provider_fabml.core.jobs.record import Record, Situation
+    from airflow_provider_fabml.core.jobs.record import Situation
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
     from airflow_provider_fabml.operators.worker_wait import Interruptible
@@ -176,47 +172,23 @@ class ScoringRun:
 
     def finish(self, handle: JobHandle) -> dict[str, Any]:
         """The result of a job that has ended, and the asset events that carry its facts."""
-        from airflow_provider_fabml.clients.completion import result_of
+        from airflow_provider_fabml.clients.completion import finish
 
         record = self._memory.record()
         if record is not None and record.unseen:
             window = self._task.settle_window
             tell_of_late_jobs(self._client, record, handle, utcnow(), window)
         try:
-            result = result_of(handle, self._client, self._checks)
+            write = self._task.write_manifest
+            done = finish(handle, self._client, self._checks, write_manifest=write)
         except OutputNotUsableError:
             self._memory.spend()  # the same job would give the same result
             raise
-        except JobNotCompletedError:
-            with suppress(FabmlError):  # the failure is what has to be told
-                self._leave_manifest(handle, record, {})
-            raise
-        facts = self._leave_manifest(handle, record, result["checked_outputs"])
         self._context["ti"].xcom_push(key=JOB_XCOM_KEY, value=handle.to_json())
         for outlet in self._task.outlets:
-            extra: dict[str, Any] = {"azure_ml_job": result, "manifest": facts}
+            extra: dict[str, Any] = {"azure_ml_job": done.result, "manifest": done.manifest}
             self._context["outlet_events"][outlet].extra = extra
-        return result
-
-    def _leave_manifest(
-        self, handle: JobHandle, record: Record | None, checked: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Write the manifest beside the outputs (D10), and give it."""
-        facts = manifest(
-            handle,
-            identity_of(self._context),
-            inputs=record.seen_inputs if record is not None else {},
-            outputs=checked,
-            assets=assets_of(self._context),
-            written_by=f"airflow-provider-fabml/{__version__}",
-            now=utcnow(),
-        )
-        if self._checks is not None and self._task.write_manifest:
-            uris = manifest_uris(handle.outputs or {})
-            for uri in self._checks.write_manifests(uris, to_bytes(facts)):
-                log.warning("%s is out of this connection's reach: no manifest there", uri)
-            log.info("Manifest at %s", ", ".join(uris))
-        return facts
+        return done.result
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, and notice that a person ended the task."""

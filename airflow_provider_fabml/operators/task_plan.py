@@ -12,7 +12,7 @@ from airflow_provider_fabml.core.scoring.invocation import digest, shared_output
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.operators.claiming import hold_claim
-from airflow_provider_fabml.operators.emitted import emitted_for, present_emission
+from airflow_provider_fabml.operators.emitted import assets_of, emitted_for, present_emission
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def plan_of(
         description=default_description(identity),
         before_post=_before_post(checks, context) if checks else _no_checks,
         limits=_limits(task, context, request_time),
+        assets=assets_of(context),
     )
 
 

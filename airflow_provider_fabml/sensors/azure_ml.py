@@ -41,6 +41,8 @@ class AzureMLBatchJobSensor(UniformSensor):
     :param azure_ml_conn_id: connection of type ``azure_ml``. (templated)
     :param storage_conn_id: connection of type ``onelake``; with it the outputs of a completed job are
         checked (there, newer than the job, with rows). (templated)
+    :param write_manifest: leave ``_manifest.json`` beside the outputs, as the invoke operator does when
+        it waits itself. Needs ``storage_conn_id`` and the operator's handle, not a bare name.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poke_interval: seconds between two looks.
     :param timeout: seconds until the sensor gives up; the job is left running.
@@ -59,12 +61,14 @@ class AzureMLBatchJobSensor(UniformSensor):
         job: str | Mapping[str, Any] | XComArg,
         azure_ml_conn_id: str = AzureMLBatchHook.default_conn_name,
         storage_conn_id: str | None = None,
+        write_manifest: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.job = job
         self.azure_ml_conn_id = azure_ml_conn_id
         self.storage_conn_id = storage_conn_id
+        self.write_manifest = write_manifest
         check_job(job)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
@@ -121,10 +125,10 @@ class AzureMLBatchJobSensor(UniformSensor):
         return AzureMLBatchHook(self.azure_ml_conn_id).get_client()
 
     def _result(self, client: BatchEndpointClient, handle: JobHandle) -> dict[str, Any]:
-        from airflow_provider_fabml.clients.completion import result_of
+        from airflow_provider_fabml.clients.completion import finish
 
         with data_checks(self.storage_conn_id, client) as checks:
-            return result_of(handle, client, checks)
+            return finish(handle, client, checks, write_manifest=self.write_manifest).result
 
     def _count(self, context: Context, error: PermanentError) -> None:
         """Raises the error of a job that may never have been, and of refusals that last (see ``watch``).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
-from airflow_provider_fabml.clients.completion import result_of
+from airflow_provider_fabml.clients.completion import finish
 from airflow_provider_fabml.core.connections.azure_ml_connection import parse_azure_ml_connection
 from airflow_provider_fabml.core.errors import FabmlError, JobNotCompletedError
 from airflow_provider_fabml.core.jobs.job import JobHandle
@@ -61,7 +61,7 @@ def test_a_real_failure_is_told_from_the_child_run_and_its_log(
     """The parent names a step; the child says the script failed; the log says by which exception."""
     assert job.status == "Failed"
     with pytest.raises(JobNotCompletedError) as caught:
-        result_of(job, client, None)
+        finish(job, client, None)
     text = str(caught.value)
     for part in (
         "ended Failed (step 'batchscoring')",
@@ -149,7 +149,7 @@ def test_nothing_readable_is_an_error_that_hides_no_failure(
     with pytest.raises(FabmlError, match="403"):
         client.failure_reason(job.job_name)
     with pytest.raises(JobNotCompletedError) as caught:
-        result_of(job, client, None)
+        finish(job, client, None)
     assert "ended Failed" in str(caught.value)
     assert job.studio_url in str(caught.value)
     assert caught.value.advice.again is None

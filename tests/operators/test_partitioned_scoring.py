@@ -15,6 +15,7 @@ from support.watching import AssetSupervisor
 
 from airflow_provider_fabml import UriFile, UriFolder
 from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
+from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
 if TYPE_CHECKING:
@@ -243,3 +244,24 @@ def test_what_no_router_asked_for_counts_where_the_endpoint_does(scoring, lake):
     assert tree.is_finished()
     assert tree.is_finished(asset="same", options={"endpoint_name": "heart-classifier"})
     assert tree.due(asset="other", options={"endpoint_name": "other-model"}) == [DAY]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_scoring_that_a_sensor_waits_for_is_finished_too(scoring, lake, deferrable: bool):
+    """Who submits need not wait: the sensor leaves the manifest of the run that had the job started."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    job = tree.scored(wait=False).result
+    assert not tree.is_finished()
+    sensor = AzureMLBatchJobSensor(
+        task_id="scored",
+        job=job,
+        storage_conn_id="onelake_default",
+        deferrable=deferrable,
+        poke_interval=0.3,
+    )
+    sensor.first_wait = 0.1
+    done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY)
+    assert done.state == "success", done.text
+    assert (tree.is_finished(), tree.jobs) == (True, 1)

@@ -27,6 +27,9 @@ class JobHandle(NamedTuple):
     ``outputs`` maps an output's name to ``{"type": "UriFile", "uri": "azureml://…"}``; ``inputs``
     likewise, literals as ``{"type": "Literal", "value": …}``. ``submitted_at`` is an ISO 8601 instant
     in UTC, taken from the service's clock where it is known. ``attempt`` counts from 1.
+    ``inputs`` have ``count``, ``bytes`` and ``digest`` too where they were looked at before the POST;
+    ``run`` is who had it started (`RunIdentity`, and ``assets``: the names of those whose partition is
+    scored), and None for a job of which only the name is known.
     """
 
     job_name: str
@@ -39,6 +42,7 @@ class JobHandle(NamedTuple):
     submitted_at: str = ""
     attempt: int = 1
     invocation_id: str = ""
+    run: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values (Airflow refuses foreign classes in XCom)."""

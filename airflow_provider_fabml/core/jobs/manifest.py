@@ -10,11 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow_provider_fabml.core.jobs.job import JobHandle
-    from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 
 NAME = "_manifest.json"
 # Raised when a reader of before could misunderstand what is written now.
@@ -35,32 +34,22 @@ def manifest_uris(outputs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
 
 def manifest(
     handle: JobHandle,
-    identity: RunIdentity,
     *,
-    inputs: Mapping[str, Mapping[str, Any]],
     outputs: Mapping[str, Mapping[str, Any]],
-    assets: Sequence[str] = (),
     written_by: str,
     now: datetime,
 ) -> dict[str, Any]:
     """The manifest of a job that has ended, as plain JSON.
 
-    ``inputs`` are what was seen of the job's inputs right before its POST (``count``, ``bytes``,
-    ``digest`` of names, etags and sizes), ``outputs`` what was checked afterwards; both by name.
-    ``assets`` are the names of those whose partition the run scores.
+    The handle's ``inputs`` have what was seen of them right before the POST (``count``, ``bytes``,
+    ``digest`` of names, etags and sizes); ``outputs`` are what was checked afterwards, by name.
     """
+    run = dict(handle.run or {})
     return {
         "version": VERSION,
         "status": handle.status.lower(),
-        "partition": identity.partition_key,
-        "run": {
-            "dag_id": identity.dag_id,
-            "run_id": identity.run_id,
-            "task_id": identity.task_id,
-            "map_index": identity.map_index,
-            "attempt": handle.attempt,
-            "assets": list(assets),
-        },
+        "partition": run.pop("partition_key", None),
+        "run": {**run, "attempt": handle.attempt},
         "job": {
             "name": handle.job_name,
             "endpoint": handle.endpoint_name,
@@ -69,17 +58,14 @@ def manifest(
             "studio_url": handle.studio_url,
             "submitted_at": handle.submitted_at,
         },
-        "inputs": _merged(handle.inputs or {}, inputs),
-        "outputs": _merged(handle.outputs or {}, outputs),
+        "inputs": handle.inputs or {},
+        "outputs": {
+            name: {**asked, **outputs.get(name, {})}
+            for name, asked in (handle.outputs or {}).items()
+        },
         "written_at": now.isoformat(),
         "written_by": written_by,
     }
-
-
-def _merged(
-    asked: Mapping[str, Mapping[str, Any]], seen: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    return {name: {**value, **seen.get(name, {})} for name, value in asked.items()}
 
 
 def to_bytes(value: Mapping[str, Any]) -> bytes:

@@ -21,6 +21,7 @@ HANDLES = st.builds(
     WORDS,
     st.integers(1, 9),
     WORDS,
+    st.none() | st.dictionaries(WORDS, WORDS),
 )
 RECORDS = st.builds(
     Record,

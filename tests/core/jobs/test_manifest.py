@@ -17,8 +17,12 @@ HANDLE = JobHandle(
     "heart",
     "blue",
     "Completed",
-    inputs={"heart": {"type": "UriFolder", "uri": "in"}, "n": {"type": "Literal", "value": "3"}},
+    inputs={
+        "heart": {"type": "UriFolder", "uri": "in", "count": 2, "bytes": 9, "digest": "abc"},
+        "n": {"type": "Literal", "value": "3"},
+    },
     outputs={"score": {"type": "UriFile", "uri": f"{ROOT}/predictions.csv"}},
+    run={**RunIdentity("d", "r", "t", 3, "2026-01-31")._asdict(), "assets": ["due"]},
 )
 
 
@@ -43,10 +47,7 @@ def test_a_manifest_says_what_was_scored_by_what_for_whom() -> None:
     """Each input and output with what storage said of it; the whole is JSON that a person can read."""
     made = manifest(
         HANDLE,
-        RunIdentity("d", "r", "t", 3, "2026-01-31"),
-        inputs={"heart": {"count": 2, "bytes": 9, "digest": "abc"}},
         outputs={"score": {"files": 1, "rows": 7}},
-        assets=["due"],
         written_by="a provider",
         now=datetime(2026, 2, 1, tzinfo=UTC),
     )
