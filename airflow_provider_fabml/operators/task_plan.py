@@ -16,7 +16,7 @@ from airflow_provider_fabml.operators.emitted import assets_of, emitted_for, pre
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.clients.plan import Plan
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.core.scoring.job_io import JobOutput
+    from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 
     Check = Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
@@ -42,13 +43,8 @@ def plan_of(
     """What this try wants submitted; a request to Azure ML takes ``request_time`` at most."""
     from airflow_provider_fabml.clients.plan import Plan
 
-    identity = identity_of(context)
-    for name in shared_outputs(invocation, identity.map_index):
-        log.warning(
-            "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
-            "output_root, or {map_index} in the URI.",
-            name,
-        )
+    identity, assets = identity_of(context), assets_of(context)
+    _warn(task, invocation, identity, assets, checks)
     return Plan(
         invocation=invocation,
         stated_kind=parse_kind(task.deployment_kind),
@@ -58,8 +54,30 @@ def plan_of(
         description=default_description(identity),
         before_post=_before_post(checks, context) if checks else _no_checks,
         limits=_limits(task, context, request_time),
-        assets=assets_of(context),
+        assets=assets,
     )
+
+
+def _warn(
+    task: AzureMLInvokeBatchEndpointOperator,
+    invocation: Invocation,
+    identity: RunIdentity,
+    assets: Sequence[str],
+    checks: DataChecks | None,
+) -> None:
+    """Say what will go wrong later and is no error by itself."""
+    for name in shared_outputs(invocation, identity.map_index):
+        log.warning(
+            "outputs[%r] does not tell the mapped tasks apart: they may overwrite each other. Use "
+            "output_root, or {map_index} in the URI.",
+            name,
+        )
+    if assets and (checks is None or (task.wait_for_completion and not task.write_manifest)):
+        log.warning(
+            "The router of %s learns of a scoring by its manifest, and this task leaves none: the "
+            "partition is emitted again when its lease ends. Give storage_conn_id and write_manifest.",
+            ", ".join(assets),
+        )
 
 
 def _situation(

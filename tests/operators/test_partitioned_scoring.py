@@ -84,14 +84,14 @@ class Tree:
     def scored(self, file: str = "", *, emission: int = -1, **phase: Any) -> TaskOutcome:
         """The same, however it ends."""
         day = f"{STORE}/{self.path}/date={{{{ partition_key }}}}"
-        wait = phase.pop("wait", True)
+        waits = {"wait_for_completion": phase.pop("wait", True)}
+        changes = {"storage_conn_id": "onelake_default", **waits, **phase.pop("changes", {})}
         told = self.told[emission : emission + 1 or None]
         return run_to_end(
             score(
                 inputs={"heart": UriFile(f"{day}/{file}") if file else UriFolder(day)},
                 output_root=self.root,
-                storage_conn_id="onelake_default",
-                wait_for_completion=wait,
+                **changes,
             ),
             connections=self.scoring.connections,
             partition_key=DAY,
@@ -265,3 +265,15 @@ def test_a_scoring_that_a_sensor_waits_for_is_finished_too(scoring, lake, deferr
     done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY)
     assert done.state == "success", done.text
     assert (tree.is_finished(), tree.jobs) == (True, 1)
+
+
+@pytest.mark.parametrize("changes", [{"write_manifest": False}, {"storage_conn_id": None}])
+def test_a_scoring_of_which_the_router_will_not_hear_says_so(scoring, lake, changes):
+    """Without a manifest the partition comes again after its lease: better read in the first log."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    assert (
+        "The router of due learns of a scoring by its manifest" in tree.scored(changes=changes).text
+    )
+    assert "The router of" not in tree.scored(consumed=[], changes=changes).text
