@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_fabml.clients.manifests import manifests_of
@@ -14,12 +14,13 @@ from airflow_provider_fabml.core.arrivals.due import Decision, Policy, due, unde
 from airflow_provider_fabml.core.arrivals.events import facts
 from airflow_provider_fabml.core.arrivals.ledger import ledger_json, read_ledger
 from airflow_provider_fabml.core.arrivals.manifest import in_terms_of
-from airflow_provider_fabml.core.arrivals.options import (
+from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
+from airflow_provider_fabml.core.arrivals.router_options import (
+    check_between,
     check_router,
     parse_policy,
     parse_requested,
 )
-from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
 from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
@@ -29,7 +30,7 @@ from airflow_provider_fabml.operators.emitted import extra_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
-    from airflow.sdk import Asset, Context
+    from airflow.sdk import Context
 
     from airflow_provider_fabml.core.arrivals.ledger import Ledger
     from airflow_provider_fabml.core.arrivals.manifest import Manifest
@@ -91,7 +92,8 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         limit: int = LIMIT,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{**kwargs, "outlets": [*kwargs.get("outlets", ()), asset]})
+        check_between(arrivals, asset, kind=Asset)
+        super().__init__(**{**kwargs, "outlets": [*_as_list(kwargs.get("outlets")), asset]})
         self.policy = parse_policy(lease=lease, tries=tries, limit=limit)
         check_router(output_root, rescore, arrivals.watch.template)
         self.arrivals = arrivals
@@ -132,9 +134,15 @@ def due_partitions(
     from airflow.sdk import get_current_context
 
     with airflow_errors():
+        check_between(arrivals, asset, kind=Asset)
         policy = parse_policy(lease=lease, tries=tries, limit=limit)
     wish = _Wish(arrivals, asset, output_root, endpoint_name, rescore, policy)
     return _emit(get_current_context(), wish)
+
+
+def _as_list(outlets: Any) -> list[Any]:
+    """Give outlets as Airflow takes them from any operator: none, one, or several."""
+    return list(outlets) if isinstance(outlets, (list, tuple)) else [outlets] if outlets else []
 
 
 class _Wish(NamedTuple):

@@ -41,7 +41,7 @@ def extra_of(
     root: Location, watch: Watch, digests: Mapping[str, str], looked_at: datetime
 ) -> dict[str, Any]:
     """Give the extra of a router's events, as plain JSON."""
-    from airflow_provider_fabml.core.arrivals.options import changed_rules
+    from airflow_provider_fabml.core.arrivals.watch_options import changed_rules
 
     tree = {
         "root": root.to_json(),

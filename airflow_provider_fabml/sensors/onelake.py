@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
+from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.errors import PermanentError, TransientError
 from airflow_provider_fabml.core.storage.dates import dated
 from airflow_provider_fabml.core.storage.landing import (
@@ -24,9 +26,11 @@ from airflow_provider_fabml.core.storage.readiness_rules import (
     RULE_NAMES,
     parse_flag,
     parse_rules,
+    quiet_warning,
     rules_are_final,
 )
 from airflow_provider_fabml.core.storage.rules import Rules
+from airflow_provider_fabml.core.storage.uri_text import waits
 from airflow_provider_fabml.core.storage.waited_for import (
     WaitedFor,
     check_start_from_trigger,
@@ -130,9 +134,13 @@ class OneLakeShortcutSensor(UniformSensor):
         self.predicate = None if predicate is None else parse_predicate(predicate)
         self.onelake_conn_id = onelake_conn_id
         self.wait_for_access = parse_flag(wait_for_access, field="wait_for_access")
+        if not waits(onelake_conn_id):
+            check_connection_id(onelake_conn_id, field="onelake_conn_id")
         check_watched_path(path, field="path")
         if rules_are_final(self._rule_values()):
-            parse_rules(**self._rule_values())
+            rules = parse_rules(**self._rule_values())
+            if warning := quiet_warning(rules.quiet_for, self.timeout):
+                warnings.warn(warning, UserWarning, stacklevel=2)
         if start_from_trigger:
             self._start_from_trigger()
 

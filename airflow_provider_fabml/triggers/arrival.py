@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_fabml.core.arrivals.options import (
+from airflow_provider_fabml.core.arrivals.queue_options import QUEUE_INTERVAL, check_queue
+from airflow_provider_fabml.core.arrivals.watch_options import (
     EXISTING,
-    QUEUE_INTERVAL,
     changed_rules,
-    check_queue,
+    check_rule_names,
     check_start,
     parse_watch,
 )
+from airflow_provider_fabml.core.arrivals.written import check_written
+from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.options import check_poll_interval
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
@@ -81,6 +84,10 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
         **rules: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        own = inspect.signature(OneLakeArrivalTrigger).parameters
+        check_rule_names(rules, of=type(self).__name__, beside=set(own) - {"rules"})
+        check_written(onelake_conn_id, field="onelake_conn_id")
+        check_connection_id(onelake_conn_id, field="onelake_conn_id")
         self.watch = parse_watch(path=path, partitions=partitions, rules=rules)
         check_poll_interval(poll_interval)
         check_start(start)

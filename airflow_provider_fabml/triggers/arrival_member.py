@@ -16,7 +16,8 @@ from airflow_provider_fabml.core.arrivals.cursor import (
     step,
 )
 from airflow_provider_fabml.core.arrivals.events import facts, tail_facts
-from airflow_provider_fabml.core.arrivals.options import NOW, QUEUE_INTERVAL
+from airflow_provider_fabml.core.arrivals.queue_options import QUEUE_INTERVAL
+from airflow_provider_fabml.core.arrivals.watch_options import NOW
 from airflow_provider_fabml.core.storage.landing import same_reason
 
 if TYPE_CHECKING:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from bad_input_rows.row import BadInput as Row
 
-from airflow_provider_fabml.core.arrivals.options import (
-    check_queue,
-    check_start,
-    parse_policy,
-    parse_requested,
-    parse_watch,
-)
 from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
+from airflow_provider_fabml.core.arrivals.queue_options import check_queue
+from airflow_provider_fabml.core.arrivals.router_options import (
+    check_between,
+    parse_policy,
+    parse_requested,
+)
+from airflow_provider_fabml.core.arrivals.watch_options import (
+    check_rule_names,
+    check_start,
+    parse_watch,
+)
+from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.storage.location import Location
 
 TEMPLATE = parse_template("{key}")
+WATCHER = SimpleNamespace(
+    watch=parse_watch(path="Files/daily", partitions="date=%Y-%m-%d", rules={})
+)
 TREE = Location("account", "container", "daily", "https://account.blob.core.windows.net")
 
 
@@ -71,6 +80,45 @@ ROWS = [
         partial(check_queue, "fabml-arrivals", None, 0),
         "queue-interval",
         "queue_interval",
+    ),
+    Row(
+        "the queue of what nobody can read",
+        partial(check_queue, "fabml-arrivals-poison", None, 1.0),
+        "queue-poison",
+        "storage_queue",
+    ),
+    Row(
+        "a connection without a name",
+        partial(check_connection_id, "", field="onelake_conn_id"),
+        "connection-id",
+        "onelake_conn_id",
+    ),
+    Row(
+        "a misspelt rule",
+        partial(check_rule_names, {"min_cuont": 2}, of="OneLakeArrivalTrigger", beside=["path"]),
+        "arrivals-keyword",
+        "min_cuont",
+    ),
+    Row(
+        "a path in place of the trigger",
+        partial(check_between, "Files/daily", "due", kind=str),
+        "due-arrivals",
+        "arrivals",
+    ),
+    Row(
+        "a router for no asset",
+        partial(check_between, WATCHER, None, kind=str),
+        "due-asset",
+        "asset",
+    ),
+    _watch("arrivals-date", "a date in a pattern", glob="%Y-*.csv"),
+    _watch("written-template", "a template in a watcher", "Files/{{ params.folder }}"),
+    _watch("written-none", "a variable without value", "Files/None/daily"),
+    Row(
+        "no partitions",
+        partial(parse_watch, path="Files/daily", partitions=None, rules={}),
+        "written-text",
+        "partitions",
     ),
     _policy("due-lease", "a lease in seconds", lease=3600),
     _policy("due-number", "a limit of nothing", limit=0),

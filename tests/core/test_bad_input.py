@@ -32,6 +32,7 @@ HARMLESS = {
         "dataclasses",
         "datetime",
         "decimal",
+        "difflib",
         "email.utils",  # reads dates
         "enum",
         "functools",

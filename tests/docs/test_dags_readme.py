@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from support.markdown import ROOT, code_blocks, read, tables
 
-from airflow_provider_fabml.core.arrivals.options import parse_requested
+from airflow_provider_fabml.core.arrivals.router_options import parse_requested
 from airflow_provider_fabml.core.connections.queue_fields import POISON
 from airflow_provider_fabml.emulator.loading import DEMO
 

@@ -146,7 +146,10 @@ def test_failed_data_is_emitted_when_a_person_asks_for_it(router):
 
     asked = router.wake(router.operator(rescore="{{ 'x'[:0] }}2026-01-02, 2026-01-03"))
     assert sorted(emitted(asked)) == ["2026-01-02"]
-    assert "2026-01-03 is asked for and not emitted: the marker _SUCCESS" in asked.text
+    assert (
+        "2026-01-03 is asked for and not emitted: the marker daily/date=2026-01-03/_SUCCESS"
+        in asked.text
+    )
 
 
 def test_the_same_within_a_task(router):

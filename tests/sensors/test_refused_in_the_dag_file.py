@@ -7,22 +7,34 @@ the public classes that take them. What a template hides is refused before any r
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetWatcher
 from airflow.sdk.exceptions import AirflowFailException
 from bad_input_rows import arrivals, readiness, storage
 from bad_input_rows.row import BadInput
 from support.task_runner import run_task
 from support.watching import AssetSupervisor
 
-from airflow_provider_fabml.core.arrivals import options
 from airflow_provider_fabml.core.arrivals.partition_template import (
     PartitionTemplate,
     parse_template,
 )
+from airflow_provider_fabml.core.arrivals.queue_options import check_queue
+from airflow_provider_fabml.core.arrivals.router_options import (
+    check_between,
+    parse_policy,
+    parse_requested,
+)
+from airflow_provider_fabml.core.arrivals.watch_options import (
+    check_rule_names,
+    check_start,
+    parse_watch,
+)
+from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.uri import parse_uri
@@ -83,19 +95,26 @@ IN_A_SENSOR: dict[Any, Callable[..., dict[str, Any]]] = {
     check_watched_path: _path,
     parse_uri: _path,
     storage.place: _path,
+    check_connection_id: lambda call: {call.keywords["field"]: call.args[0]},
 }
 IN_A_TRIGGER = IN_A_SENSOR | {
     parse_template: lambda call: {"partitions": call.args[0]},
-    options.parse_watch: lambda call: {"path": call.keywords["path"], **call.keywords["rules"]},
-    options.check_start: lambda call: {"start": call.args[0]},
-    options.check_queue: lambda call: dict(
+    parse_watch: lambda call: {
+        "path": call.keywords["path"],
+        "partitions": call.keywords["partitions"],
+        **call.keywords["rules"],
+    },
+    check_rule_names: lambda call: call.args[0],
+    check_start: lambda call: {"start": call.args[0]},
+    check_queue: lambda call: dict(
         zip(("storage_queue", "queue_conn_id", "queue_interval"), call.args, strict=True)
     ),
 }
 IN_A_ROUTER: dict[Any, Callable[..., dict[str, Any]]] = {
     parse_uri: lambda call: {"output_root": call.args[0]},
-    options.parse_policy: lambda call: call.keywords,
-    options.parse_requested: lambda call: {"rescore": call.args[0]},
+    check_between: lambda call: dict(zip(("arrivals", "asset"), call.args, strict=True)),
+    parse_policy: lambda call: call.keywords,
+    parse_requested: lambda call: {"rescore": call.args[0]},
     PartitionTemplate.folder_of: lambda call: {"rescore": [call.args[0]]},
 }
 
@@ -109,8 +128,28 @@ def cases(make: Callable[..., Any], said: dict[Any, Any], passes: set[str]) -> I
             yield Case(row, make, said[function](row.call))
 
 
+# What a watcher cannot have at all, or in other words, since nothing is rendered in one.
+WATCHER_RULES = {
+    "uri-jinja": "written-template",
+    "uri-none": "written-none",
+    "uri-type": "written-text",
+    "uri-empty": "written-text",
+    "date-ambiguous": "arrivals-date",
+    "delta-alone": "arrivals-rule",
+}
+
+
+def in_a_watcher(case: Case) -> Case:
+    """The case with the rule that refuses it in a watcher."""
+    rule, field = WATCHER_RULES.get(case.row.rule, case.row.rule), case.row.field
+    if {"manifest", "predicate"} & set(case.keywords):
+        rule = "arrivals-rule"
+    field = "" if rule == "arrivals-rule" else field
+    return case._replace(row=case.row._replace(rule=rule, field=field))
+
+
 SENSOR = list(cases(sensor, IN_A_SENSOR, {"uri-jinja"}))
-TRIGGER = list(cases(trigger, IN_A_TRIGGER, set()))
+TRIGGER = [in_a_watcher(case) for case in cases(trigger, IN_A_TRIGGER, set())]
 ROUTER = list(cases(router, IN_A_ROUTER, {"uri-jinja"}))
 EVERY = [*SENSOR, *TRIGGER, *ROUTER]
 
@@ -127,13 +166,15 @@ def test_a_mistake_is_refused_when_the_dag_file_is_read(case: Case):
 def test_there_are_many_and_each_rule_is_met():
     """At least 60 mistakes that differ, in a sensor as in a watcher; none of the rows is left out."""
     assert len({case.row.rule for case in SENSOR}) >= 60
-    assert len({case.row.rule for case in TRIGGER}) >= 60
+    assert len({case.row.rule for case in TRIGGER}) >= 50
+    assert len(TRIGGER) >= 60
     seen = {case.row.rule for case in EVERY}
     rows = {row.rule for row in [*readiness.ROWS, *arrivals.ROWS]} | {
         row.rule for row in storage.ROWS if getattr(row.call, "func", None) in IN_A_SENSOR
     }
     assert rows - seen - OF_THE_CONNECTION == {
         "date-missing",  # of a run without date
+        "uri-jinja",  # of what was rendered and is a template still: below
         "due-outputs-in-tree",  # of connections, which the router asks when it runs
         *("start-not-deferrable", "start-upstream"),  # below
     }
@@ -153,6 +194,56 @@ def test_what_cannot_begin_in_the_triggerer_is_refused(changes: dict[str, Any], 
     with pytest.raises(UsageError) as refused:
         sensor(start_from_trigger=True, **changes)
     assert refused.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "told"),
+    [
+        ({"min_cuont": 2}, "arrivals-keyword", "write min_count"),
+        ({"storage_que": "q"}, "arrivals-keyword", "write storage_queue"),
+        ({"queue_interval": 2.0}, "queue-unused", "remove queue_interval"),
+        ({"storage_queue": "{{ x }}"}, "written-template", "renders nothing"),
+        ({"onelake_conn_id": "{{ x }}"}, "written-template", "renders nothing"),
+        ({"onelake_conn_id": None}, "connection-id", "onelake_default"),
+        ({"storage_queue": "q-a", "queue_conn_id": ""}, "connection-id", "onelake_default"),
+        ({"partitions": "date={{ ds }}"}, "written-template", "renders nothing"),
+        ({"marker": "{{ x }}"}, "written-template", "renders nothing"),
+    ],
+)
+def test_a_watcher_is_refused_in_its_own_words(changes: dict[str, Any], rule: str, told: str):
+    """A misspelt keyword names the one that was meant; nothing speaks of rendering at run time."""
+    with pytest.raises(UsageError) as refused:
+        trigger(**changes)
+    assert (refused.value.rule, told in str(refused.value)) == (rule, True), str(refused.value)
+
+
+def test_a_watcher_in_place_of_its_trigger_is_named():
+    """The router's most likely mistake: the remedy says where the trigger is."""
+    watcher = AssetWatcher(name="onelake", trigger=trigger())
+    with pytest.raises(UsageError, match=r"an AssetWatcher has it as its \.trigger"):
+        router(arrivals=watcher)
+
+
+@pytest.mark.parametrize("outlets", [Asset("other"), [Asset("other")], None])
+def test_a_routers_other_outlets_are_as_any_operators(outlets: Any):
+    """One asset, several or none; the routed one is among them."""
+    made = OneLakeDuePartitionsOperator(
+        task_id="due",
+        arrivals=trigger(),
+        asset=Asset("due"),
+        output_root="Files/scores",
+        outlets=outlets,
+    )
+    assert [one.name for one in made.outlets] == [*(["other"] if outlets else []), "due"]
+
+
+@pytest.mark.parametrize(("quiet_for", "warns"), [(60, True), (59, False), (0, False)])
+def test_a_silence_longer_than_the_wait_is_warned_of(quiet_for: float, warns: bool):
+    """Old data may satisfy it, so it is no error; what lands meanwhile never does."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sensor(quiet_for=quiet_for, timeout=60)
+    assert any("is never ready" in str(one.message) for one in caught) == warns
 
 
 def templated(case: Case) -> dict[str, Any]:

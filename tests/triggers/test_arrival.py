@@ -317,13 +317,13 @@ def test_its_arguments_are_json_and_name_it(watch):
 @pytest.mark.parametrize(
     ("rule", "changes"),
     [
-        ("uri-jinja", {"path": "Files/{{ ds }}"}),
+        ("written-template", {"path": "Files/{{ ds }}"}),
         ("arrivals-path", {"path": "Files/daily/date=%Y"}),
         ("partition-code", {"partitions": "%Q"}),
         ("rules-number", {"min_count": -1}),
         ("poll-interval", {"poll_interval": 0}),
         ("arrivals-start", {"start": "tomorrow"}),
-        ("date-missing", {"glob": "%Y*.csv"}),
+        ("arrivals-date", {"glob": "%Y*.csv"}),
     ],
 )
 def test_bad_values_are_refused_when_the_dag_file_is_read(watch, rule, changes):
@@ -335,5 +335,5 @@ def test_bad_values_are_refused_when_the_dag_file_is_read(watch, rule, changes):
 
 def test_a_rule_that_does_not_exist_is_refused(watch):
     """A misspelt rule is no rule that holds."""
-    with pytest.raises(TypeError, match="min_counts"):
+    with pytest.raises(UsageError, match="write min_count;"):
         watch(min_counts=3)

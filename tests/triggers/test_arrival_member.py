@@ -10,8 +10,8 @@ from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 from support.task_runner import supervised
 from support.watching import AssetSupervisor, accessors
 
-from airflow_provider_fabml.core.arrivals.options import parse_watch
 from airflow_provider_fabml.core.arrivals.survey import Partition, Survey
+from airflow_provider_fabml.core.arrivals.watch_options import parse_watch
 from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.readiness import Blob, fold, start, verdict
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.probe import Answer, ListPage, Request
 from airflow_provider_fabml.core.storage.readiness import (
     Blob,
@@ -116,12 +117,10 @@ def _with_page(
 
 
 def _added(tally: _Tally, blobs: list[Blob]) -> _Tally:
-    marker = f"{tally.seen.folder}/{tally.seen.rules.marker}"
-    marks = (b.last_modified for b in blobs if b.name == marker and not b.is_directory)
     return replace(
         tally,
         seen=fold(tally.seen, blobs),
-        marked=next(marks, tally.marked),
+        marked=marked_at(tally.seen, blobs) or tally.marked,
         pages=tally.pages + 1,
     )
 
@@ -132,12 +131,11 @@ def _judged(tallies: Mapping[str, _Tally], started: datetime) -> dict[str, Parti
 
 def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
     """Judge one partition; of a marker that came during the look, the files may be on no page."""
-    seen, marker = tally.seen, tally.seen.rules.marker
-    if marker is not None and tally.marked is None:
-        why = not_ready(seen, f"the marker {marker} is not there yet")
-        return Partition(key, seen.folder, why)
+    seen = tally.seen
+    if seen.rules.marker is not None and tally.marked is None:
+        return Partition(key, seen.folder, not_marked(seen))
     if tally.marked is not None and tally.pages > 1 and tally.marked >= started:
-        why = not_ready(seen, f"the marker {marker} came during the look")
+        why = not_ready(seen, f"the marker {marker_of(seen)} came during the look")
         return Partition(key, seen.folder, why, ripe_in=1)
     found = verdict(seen, seen.rules, started)
     # The storage's times are whole seconds, so what is left of them is, too.

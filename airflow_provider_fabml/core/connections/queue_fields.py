@@ -39,7 +39,7 @@ def parse_queue_endpoint(
 def check_queue_name(name: object) -> str:
     """Give a queue's name.
 
-    :raises UsageError: rule ``queue-name``.
+    :raises UsageError: rules ``queue-name``, ``queue-poison``.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
@@ -49,5 +49,13 @@ def check_queue_name(name: object) -> str:
             reason="a queue has 3 to 63 lower-case letters, digits and single hyphens, and seven of "
             f"them are for {POISON}",
             remedy="write the name of the queue that Event Grid fills, e.g. fabml-arrivals.",
+        )
+    if name.endswith(POISON):
+        raise UsageError(
+            rule="queue-poison",
+            field="storage_queue",
+            value=name,
+            reason="messages that nobody can read are kept there, not read again",
+            remedy=f"write the name of the queue that they came from: {name.removesuffix(POISON)}.",
         )
     return name

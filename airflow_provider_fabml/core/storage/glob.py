@@ -40,8 +40,8 @@ def check_glob(pattern: object, *, field: str) -> str:
             rule="glob-braces",
             field=field,
             value=pattern,
-            reason="braces are no part of a pattern (or a template was not rendered)",
-            remedy="use * ? [...] or **, with one task for each alternative.",
+            reason=f"{'a template' if has_jinja(pattern) else 'a choice in braces'} is no pattern",
+            remedy="use * ? [...] or **, once for each alternative.",
         )
     check_segments(pattern, value=pattern, field=field)
     if any("**" in part and part != "**" for part in pattern.split("/")):

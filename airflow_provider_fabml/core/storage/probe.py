@@ -21,6 +21,7 @@ from airflow_provider_fabml.core.storage.conversation import (
 from airflow_provider_fabml.core.storage.delta import look_at_table
 from airflow_provider_fabml.core.storage.glob import literal_prefix
 from airflow_provider_fabml.core.storage.manifest import Unreadable, read_manifest
+from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.readiness import (
     Blob,
     Seen,
@@ -62,11 +63,10 @@ def look(path: str, rules: Rules, predicate: Predicate | None = None) -> Look:
     if rules.delta_version is not None:
         return (yield from look_at_table(path, rules))
     seen = start(path, rules, predicate=predicate)
-    if rules.marker is not None:
-        name = join(path, rules.marker)
-        head = yield HeadBlob(name)
-        if not any(not blob.is_directory for blob in head.blobs):
-            return not_ready(seen, f"the marker {name} is not there yet")
+    if (marker := marker_of(seen)) is not None:
+        head = yield HeadBlob(marker)
+        if marked_at(seen, head.blobs) is None:
+            return not_marked(seen)
     if rules.manifest is not None:
         return (yield from _judge_expected(seen, rules.manifest))
     if rules.marker is None and rules.glob is None and path:

@@ -108,6 +108,16 @@ def _number(value: Any, *, field: str, whole: bool) -> float:
     return number
 
 
+def quiet_warning(quiet_for: float, timeout: float) -> str | None:
+    """Say what a silence longer than the wait means; no mistake where the data is old already."""
+    if quiet_for < timeout or not quiet_for:
+        return None
+    return (
+        f"quiet_for = {quiet_for:g} s is not shorter than timeout = {timeout:g} s: what is written "
+        "while this waits is never ready. Remedy: make timeout longer than quiet_for."
+    )
+
+
 def _as_float(value: Any) -> float:
     if isinstance(value, bool):
         return math.nan

@@ -26,6 +26,11 @@ def waits(value: object) -> bool:
     return has_jinja(value) or hasattr(value, "iter_references")
 
 
+def has_none(text: str) -> bool:
+    """Whether a part of a path is the word None: what named it had no value."""
+    return re.search(r"(?:^|[/=:@])None(?:/|$)", text) is not None
+
+
 def check_text(text: object, *, field: str) -> str:
     """Refuse what is no rendered, one-line text.
 
@@ -81,7 +86,7 @@ def check_text(text: object, *, field: str) -> str:
             reason="the URI carries a SAS signature, a secret that would end in logs and XComs",
             remedy="put the SAS into the connection's sas_token and write the URI without it.",
         )
-    if re.search(r"(?:^|[/=:@])None(?:/|$)", text):
+    if has_none(text):
         raise UsageError(
             rule="uri-none",
             field=field,

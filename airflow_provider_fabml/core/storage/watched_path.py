@@ -45,7 +45,8 @@ def check_watched_path(path: Any, *, field: str, when: Any = EXAMPLE) -> None:
             field=field,
             value=shown,
             reason="this is the log of a table, not its data",
-            remedy="watch the table's folder, with delta_version=0 or the version that is wanted.",
+            remedy="wait for the table's folder with OneLakeShortcutSensor, and delta_version=0 or the "
+            "version that is wanted.",
         )
     if segments[-1] in _MARKERS:
         raise UsageError(
