@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_fabml.clients.data_checks import DataChecks
+    from airflow_provider_fabml.core.arrivals.manifest import Manifest
     from airflow_provider_fabml.core.scoring.invocation import Invocation
     from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
     from airflow_provider_fabml.operators.emitted import Emitted
@@ -45,34 +46,38 @@ def hold_claim(
     def refuse(holder: Claim) -> None:
         what = f"the same data of partition {emission.partition}"
         who = f"run {holder.run_id} of {holder.dag_id}"
-        ti = context["ti"]
-        if ti.get_dr_count(dag_id=holder.dag_id, run_ids=[holder.run_id], states=_ALIVE):
-            raise SupersededError(f"{who} scores {what}, or is about to")
-        if _is_answered(emission, seen, checks, root, identity):
+        ends = _ends(emission, seen, checks, root, identity)
+        # Both times are the storage's own, in whole seconds: what was written in the second of the
+        # router's look may have come after it.
+        if any(one.at >= emission.looked_at.replace(microsecond=0) for one in ends):
             raise SupersededError(f"{who} has scored {what} since it was emitted for this run")
+        done = any(one.completed and one.run_id == holder.run_id for one in ends)
+        if not done and _is_alive(holder, context):
+            raise SupersededError(f"{who} scores {what}, or is about to")
 
     place = f"{root}/{claim_path(identity, emission.digest)}"
     checks.take_claim(place, Claim(identity.dag_id, identity.run_id), refuse)
 
 
-def _is_answered(
+def _is_alive(holder: Claim, context: Context) -> bool:
+    ti = context["ti"]
+    return ti.get_dr_count(dag_id=holder.dag_id, run_ids=[holder.run_id], states=_ALIVE) > 0
+
+
+def _ends(
     emission: Emitted,
     seen: Mapping[str, Mapping[str, Any]],
     checks: DataChecks,
     root: str,
     identity: RunIdentity,
-) -> bool:
-    """Whether another run of this task left a manifest for the same data since the emission.
-
-    Both times are the storage's own, in whole seconds: what was written in the second of the router's
-    look may have come after it.
-    """
+) -> list[Manifest]:
+    """Give the manifests that other runs of this task left for the same data."""
     digests = {facts.get("digest") for facts in seen.values()}
-    since = emission.looked_at.replace(microsecond=0)
-    return any(
-        one.digest in digests
-        and one.at >= since
+    folder = f"{root}/{partition_folder(identity)}"
+    return [
+        one
+        for one in checks.manifests(folder, emission.partition)
+        if one.digest in digests
         and one.run_id != identity.run_id
         and one.task == (identity.task_id, identity.map_index)
-        for one in checks.manifests(f"{root}/{partition_folder(identity)}", emission.partition)
-    )
+    ]

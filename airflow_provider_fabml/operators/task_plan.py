@@ -52,7 +52,7 @@ def plan_of(
         situation=_situation(task, context, invocation),
         tags=default_tags(identity),
         description=default_description(identity),
-        before_post=_before_post(checks, context) if checks else _no_checks,
+        before_post=_before_post(task, checks, context) if checks else _no_checks,
         limits=_limits(task, context, request_time),
         assets=assets,
     )
@@ -106,13 +106,18 @@ def _limits(
     )
 
 
-def _before_post(checks: DataChecks, context: Context) -> Check:
-    """The usual; where a router is behind the run, its data must be there, and nobody else's to score."""
+def _before_post(
+    task: AzureMLInvokeBatchEndpointOperator, checks: DataChecks, context: Context
+) -> Check:
+    """The usual; where a router is behind the run, its data must be there, and nobody else's to score.
+
+    Who may not write manifests may not write claims.
+    """
 
     def check(invocation: Invocation, outputs: Mapping[str, JobOutput]) -> Mapping[str, Any]:
         emission = present_emission(emitted_for(context), checks, invocation)
         seen = checks.before_post(invocation, outputs)
-        if emission is not None:
+        if emission is not None and task.write_manifest:
             hold_claim(emission, seen, checks, invocation, context)
         return seen
 

@@ -213,16 +213,17 @@ def test_the_run_that_holds_the_claim_goes_on_in_its_next_try(scoring, lake):
     assert (tree.is_finished(), tree.jobs) == (True, 1)
 
 
-def test_what_was_scored_is_scored_once_more_when_a_person_asks_the_router(scoring, lake):
-    """`rescore` emits finished data: what was scored before that does not answer it."""
+@pytest.mark.parametrize("alive", [[], ["first"]])
+def test_what_was_scored_is_scored_once_more_when_a_person_asks_the_router(scoring, lake, alive):
+    """`rescore` emits finished data: a scoring before that is no answer, even in a run that goes on."""
     tree = Tree(scoring)
     tree.land("a.csv")
     assert tree.due() == [DAY]
-    tree.score()
+    tree.score(run_id="first")
     assert tree.is_finished()
     time.sleep(1.1)  # the storage's times are whole seconds
     assert tree.due(options={"rescore": DAY}) == [DAY]
-    tree.score()
+    tree.score(alive=alive)
     assert (tree.is_finished(), tree.jobs) == (True, 2)
 
 
