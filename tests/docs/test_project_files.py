@@ -72,7 +72,7 @@ def test_imports_point_the_way_contributing_says():
 
 def test_the_page_of_the_dags_lists_each_file():
     """Its table has every DAG file, linked, and no other."""
-    (rows,) = tables(read("dags/README.md"))
+    rows, *_ = tables(read("dags/README.md"))
     listed = sorted(name for row in rows for name in links(row[0]))
     assert listed == sorted(file.name for file in (ROOT / "dags").glob("*.py"))
 
