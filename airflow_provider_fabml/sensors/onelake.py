@@ -174,6 +174,7 @@ class OneLakeShortcutSensor(UniformSensor):
 
     def connect(self) -> StorageClient:
         """One client for all looks of this process."""
+        check_connection_id(self.onelake_conn_id, field="onelake_conn_id")
         return OneLakeStorageHook(self.onelake_conn_id).get_client()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:

@@ -12,10 +12,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_fabml.core.arrivals.queue_options import QUEUE_INTERVAL, check_queue
 from airflow_provider_fabml.core.arrivals.watch_options import (
     EXISTING,
-    changed_rules,
     check_rule_names,
     check_start,
     parse_watch,
+    written_rules,
 )
 from airflow_provider_fabml.core.arrivals.written import check_written
 from airflow_provider_fabml.core.connections.connection_id import check_connection_id
@@ -110,7 +110,7 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
                 "poll_interval": self.poll_interval,
                 "start": self.start,
                 **self._queue_keywords(),
-                **changed_rules(self.watch.rules),
+                **written_rules(self.watch.rules),
             },
         )
 

@@ -88,8 +88,8 @@ ROWS = [
         "storage_queue",
     ),
     Row(
-        "a connection without a name",
-        partial(check_connection_id, "", field="onelake_conn_id"),
+        "a connection of two words",
+        partial(check_connection_id, "my lake", field="onelake_conn_id"),
         "connection-id",
         "onelake_conn_id",
     ),

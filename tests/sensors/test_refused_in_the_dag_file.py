@@ -7,6 +7,7 @@ the public classes that take them. What a template hides is refused before any r
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -39,7 +40,10 @@ from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.uri import parse_uri
 from airflow_provider_fabml.core.storage.watched_path import check_watched_path
-from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
+from airflow_provider_fabml.operators.due_partitions import (
+    OneLakeDuePartitionsOperator,
+    due_partitions,
+)
 from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
@@ -163,6 +167,15 @@ def test_a_mistake_is_refused_when_the_dag_file_is_read(case: Case):
     case.row._replace(field=field).check(refused.value)
 
 
+@pytest.mark.parametrize("case", TRIGGER, ids=lambda case: case.row.rule)
+def test_no_remedy_of_a_watcher_speaks_of_what_it_has_not(case: Case):
+    """It has no run, no task and no templated field."""
+    with pytest.raises(UsageError) as refused:
+        case.make(**case.keywords)
+    remedy = str(refused.value.remedy)
+    assert not re.search(r"\b(runs?|tasks?|templated?|rendered|renders)\b|\{\{", remedy), remedy
+
+
 def test_there_are_many_and_each_rule_is_met():
     """At least 60 mistakes that differ, in a sensor as in a watcher; none of the rows is left out."""
     assert len({case.row.rule for case in SENSOR}) >= 60
@@ -208,6 +221,9 @@ def test_what_cannot_begin_in_the_triggerer_is_refused(changes: dict[str, Any], 
         ({"storage_queue": "q-a", "queue_conn_id": ""}, "connection-id", "onelake_default"),
         ({"partitions": "date={{ ds }}"}, "written-template", "renders nothing"),
         ({"marker": "{{ x }}"}, "written-template", "renders nothing"),
+        ({"marker": ""}, "written-text", "_SUCCESS"),
+        ({"start": ["now"]}, "arrivals-start", "'now'"),
+        ({"path": "https://acct.blob.core.windows.net/l/None/x?sig=s"}, "written-none", "None/x?…"),
     ],
 )
 def test_a_watcher_is_refused_in_its_own_words(changes: dict[str, Any], rule: str, told: str):
@@ -222,6 +238,16 @@ def test_a_watcher_in_place_of_its_trigger_is_named():
     watcher = AssetWatcher(name="onelake", trigger=trigger())
     with pytest.raises(UsageError, match=r"an AssetWatcher has it as its \.trigger"):
         router(arrivals=watcher)
+
+
+@pytest.mark.parametrize("wrong", [{"arrivals": "Files/x"}, {"asset": [Asset("due")]}])
+def test_the_router_within_a_task_refuses_alike(wrong: dict[str, Any]):
+    """The function fails for good, with the operator's words."""
+    given = {"arrivals": trigger(), "asset": Asset("due"), "output_root": "Files/s", **wrong}
+    with pytest.raises(UsageError) as refused:
+        router(**wrong)
+    with pytest.raises(AirflowFailException, match=re.escape(refused.value.reason)):
+        due_partitions(**given)
 
 
 @pytest.mark.parametrize("outlets", [Asset("other"), [Asset("other")], None])

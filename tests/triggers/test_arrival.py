@@ -337,3 +337,12 @@ def test_a_rule_that_does_not_exist_is_refused(watch):
     """A misspelt rule is no rule that holds."""
     with pytest.raises(UsageError, match="write min_count;"):
         watch(min_counts=3)
+
+
+@pytest.mark.parametrize("rules", [{"glob": "50%%off*"}, {"marker": "50%%Y"}, {"glob": "5%*"}])
+def test_a_percent_in_a_name_survives_the_way_to_the_triggerer(watch, rules):
+    """What the DAG file means is what the triggerer reads, and reads once more."""
+    here = watch(**rules)
+    there = OneLakeArrivalTrigger(**here.serialize()[1])
+    assert there.watch == here.watch
+    assert there.serialize() == here.serialize()

@@ -79,6 +79,8 @@ def _check_rules(rules: Mapping[str, Any]) -> None:
         )
     for name, value in rules.items():
         check_written(value, field=name)
+    if rules.get("marker") is not None:
+        check_written_text(rules["marker"], field="marker", example="_SUCCESS")
     varies = next((name for name, value in rules.items() if has_dates(value)), None)
     if varies is not None:
         raise UsageError(
@@ -105,7 +107,7 @@ def _check_path(path: object) -> None:
 
 def check_start(value: object) -> None:
     """Refuse an unknown choice of what the first look tells. Raises ``UsageError``."""
-    if value not in {EXISTING, NOW}:
+    if value not in (EXISTING, NOW):
         raise UsageError(
             rule="arrivals-start",
             field="start",
@@ -119,3 +121,11 @@ def changed_rules(rules: Rules) -> dict[str, Any]:
     """Give the rules that are not the usual ones, as plain JSON."""
     usual = Rules()._asdict()
     return {name: value for name, value in rules._asdict().items() if value != usual[name]}
+
+
+def written_rules(rules: Rules) -> dict[str, Any]:
+    """Give the changed rules as a user writes them: a % of a name stands twice."""
+    return {
+        name: value.replace("%", "%%") if isinstance(value, str) else value
+        for name, value in changed_rules(rules).items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_fabml.core.errors import UsageError
-from airflow_provider_fabml.core.storage.uri_text import has_none, waits
+from airflow_provider_fabml.core.storage.uri_text import has_none, redact, waits
 
 
 def check_written(value: object, *, field: str) -> None:
@@ -15,7 +15,7 @@ def check_written(value: object, *, field: str) -> None:
         raise UsageError(
             rule="written-template",
             field=field,
-            value=value if isinstance(value, str) else type(value).__name__,
+            value=redact(value) if isinstance(value, str) else type(value).__name__,
             reason="Airflow renders nothing in a watcher, so this would be taken literally",
             remedy="write the value itself.",
         )
@@ -23,7 +23,7 @@ def check_written(value: object, *, field: str) -> None:
         raise UsageError(
             rule="written-none",
             field=field,
-            value=value,
+            value=redact(value),
             reason="a part of it is the word None: a variable of the DAG file had no value",
             remedy="look at where the DAG file takes it from.",
         )

@@ -75,7 +75,7 @@ def _dated(value: Any, when: datetime | None, field: str) -> Any:
 
 def _version(value: Any) -> int | None:
     """A rendered template may say None in words."""
-    if value in {None, "None", ""}:
+    if value in (None, "None", ""):
         return None
     return int(_number(value, field="delta_version", whole=True))
 
