@@ -30,6 +30,8 @@ def hold_claim(
     checks: DataChecks,
     invocation: Invocation,
     context: Context,
+    *,
+    asked: bool,
 ) -> None:
     """Hold the claim on the data of an emission afterwards.
 
@@ -37,6 +39,7 @@ def hold_claim(
     finds its output occupied.
 
     :param seen: what the job's inputs are, by name, with their ``digest``.
+    :param asked: a person cleared this run: it comes before all others.
     :raises SupersededError: another run holds it and is not over, or scored the data since the emission.
     """
     if invocation.output_root is None:
@@ -44,13 +47,15 @@ def hold_claim(
     identity, root = identity_of(context), str(invocation.output_root).rstrip("/")
 
     def refuse(holder: Claim) -> None:
+        if asked:
+            return
         what = f"the same data of partition {emission.partition}"
         who = f"run {holder.run_id} of {holder.dag_id}"
         ends = _ends(emission, seen, checks, root, identity)
         # Both times are the storage's own, in whole seconds: what was written in the second of the
         # router's look may have come after it.
         if any(one.at >= emission.looked_at.replace(microsecond=0) for one in ends):
-            raise SupersededError(f"{who} has scored {what} since it was emitted for this run")
+            raise SupersededError(f"{what} had its job since it was emitted for this run, by {who}")
         done = any(one.completed and one.run_id == holder.run_id for one in ends)
         if not done and _is_alive(holder, context):
             raise SupersededError(f"{who} scores {what}, or is about to")

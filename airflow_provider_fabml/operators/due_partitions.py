@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import Asset, BaseOperator
@@ -170,7 +170,7 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
             digests,
             manifests,
             ledger,
-            datetime.now(UTC),
+            survey.now,
             present=survey.found[watch],
             policy=wish.policy,
             by=_task_instance(context),

@@ -53,13 +53,10 @@ def extra_of(
 
 
 def emitted_for(context: Context) -> tuple[Emitted, ...]:
-    """Give the emissions that a run goes back to; none where no router is behind it.
-
-    None either where a person cleared the run: whatever is there now is wanted then.
-    """
+    """Give the emissions that a run goes back to; none where no router is behind it."""
     run = context["dag_run"]
     key = run.partition_key
-    if key is None or run.clear_number:
+    if key is None:
         return ()
     return tuple(_emitted(key, event) for event in _events(run))
 
@@ -95,7 +92,7 @@ def _emitted(key: str, event: Any) -> Emitted:
 
 
 def present_emission(
-    emitted: Iterable[Emitted], checks: DataChecks, invocation: Invocation
+    emitted: Iterable[Emitted], checks: DataChecks, invocation: Invocation, *, asked: bool
 ) -> Emitted | None:
     """Give the newest emission of the data that is there; None without any.
 
@@ -103,11 +100,16 @@ def present_emission(
     score it twice, or score what is only half written. A partition that is no input of the job, or that
     the storage connection may not see, is not compared.
 
+    :param asked: a person cleared the run; whatever is there now is wanted then.
+
     :raises SupersededError: the input is not as it was in any of the emissions.
     """
     newest = sorted(emitted, key=lambda one: one.looked_at, reverse=True)
     now = [(one, checks.digest_at(one.place, invocation, one.rules)) for one in newest]
     alike = [one for one, digest in now if digest in {None, one.digest}]
+    if asked and newest:
+        one, digest = now[0]
+        return one._replace(digest=digest or one.digest)
     if newest and not alike:
         raise SupersededError(
             f"partition {newest[0].partition} was restated since it was emitted: it is emitted again "

@@ -115,10 +115,11 @@ def _before_post(
     """
 
     def check(invocation: Invocation, outputs: Mapping[str, JobOutput]) -> Mapping[str, Any]:
-        emission = present_emission(emitted_for(context), checks, invocation)
+        asked = bool(context["dag_run"].clear_number)
+        emission = present_emission(emitted_for(context), checks, invocation, asked=asked)
         seen = checks.before_post(invocation, outputs)
         if emission is not None and task.write_manifest:
-            hold_claim(emission, seen, checks, invocation, context)
+            hold_claim(emission, seen, checks, invocation, context, asked=asked)
         return seen
 
     return check

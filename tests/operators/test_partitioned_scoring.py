@@ -182,7 +182,7 @@ def test_a_run_that_waited_longer_than_its_lease_scores_and_the_second_does_not(
     tree.score(emission=0)
     done = tree.scored(emission=1)
     assert (done.state, tree.jobs) == ("skipped", 1)
-    assert f"has scored the same data of partition {DAY} since it was emitted" in done.text
+    assert f"the same data of partition {DAY} had its job since it was emitted" in done.text
     assert tree.is_finished()
 
 
@@ -278,3 +278,15 @@ def test_a_scoring_of_which_the_router_will_not_hear_says_so(scoring, lake, chan
         "The router of due learns of a scoring by its manifest" in tree.scored(changes=changes).text
     )
     assert "The router of" not in tree.scored(consumed=[], changes=changes).text
+
+
+def test_a_cleared_run_holds_the_claim_against_a_later_emission(scoring, lake):
+    """Whoever was cleared while its first job never came is still the one that scores."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.scored(run_id="first", wait=False, clear_number=1)
+    tree.let_leases_end()
+    assert tree.due() == [DAY]
+    done = tree.scored(alive=["first"])
+    assert (done.state, tree.jobs) == ("skipped", 1)

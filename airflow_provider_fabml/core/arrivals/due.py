@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.arrivals.manifest import Manifest
 
 
-# A manifest bears the time of the storage's clock, an emission that of ours.
-CLOCKS = 60
-
-
 class Policy(NamedTuple):
     """How long an emission may take until its manifest is there, and how often it is made.
 
@@ -100,7 +96,7 @@ def due(
 
     :param ready: digests of the complete partitions, by key.
     :param manifests: those of the partitions that are `undecided`; others do not harm.
-    :param now: our own clock (UTC), which leases are measured by.
+    :param now: the storage's clock, which manifests bear the time of, and leases are measured by.
     :param present: all partitions that storage has something of; entries of others are dropped.
     :param by: the task instance that will emit.
     :param requested: keys that a person wants again.
@@ -139,7 +135,7 @@ def _outcome(manifests: Iterable[Manifest], digest: str, entry: Entry | None) ->
     """How the scoring of this data ended, or None; what ended before an emission is not its end."""
     if entry is not None and entry.state is State.FINISHED:
         return State.FINISHED
-    since = entry.at - CLOCKS if entry is not None else 0
+    since = entry.at if entry is not None else 0
     ends = {
         one.completed for one in manifests if one.digest == digest and one.at.timestamp() >= since
     }
