@@ -35,7 +35,8 @@ class Plan(NamedTuple):
 
     ``stated_kind`` saves a request where the caller knows the deployment's kind. ``before_post`` is
     called with the placed outputs right before the intent is written; it raises to refuse, and gives what
-    it saw of the inputs, by name, for the record. ``assets`` are those whose partition is scored.
+    it saw of the inputs, by name, for the record. ``assets`` are those whose partition is scored,
+    ``emitted`` is the digest that their routers know its data by.
     """
 
     invocation: Invocation
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     before_post: Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
     limits: Limits = Limits()
     assets: tuple[str, ...] = ()
+    emitted: str | None = None
 
 
 class Submitted(NamedTuple):

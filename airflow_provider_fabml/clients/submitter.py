@@ -225,7 +225,11 @@ class Submitter:
             submitted_at=view.created_at or record.intended_at,
             attempt=record.attempt,
             invocation_id=record.invocation_id,
-            run={**self._plan.identity._asdict(), "assets": list(self._plan.assets)},
+            run={
+                **self._plan.identity._asdict(),
+                "assets": list(self._plan.assets),
+                "emitted": self._plan.emitted,
+            },
         )
         log.info("Job %s belongs to attempt %s", view.name, record.attempt)
         record = record._replace(job=handle.to_json())

@@ -77,7 +77,7 @@ def _ends(
     identity: RunIdentity,
 ) -> list[Manifest]:
     """Give the manifests that other runs of this task left for the same data."""
-    digests = {facts.get("digest") for facts in seen.values()}
+    digests = {emission.digest, *(facts.get("digest") for facts in seen.values())}
     folder = f"{root}/{partition_folder(identity)}"
     return [
         one

@@ -66,6 +66,12 @@ def assets_of(context: Context) -> tuple[str, ...]:
     return tuple(sorted({event.asset.name for event in _events(context["dag_run"])}))
 
 
+def scored_digest(context: Context) -> str | None:
+    """Give the digest that routers know the run's data by: all emissions say it, and nobody cleared it."""
+    digests = {one.digest for one in emitted_for(context)}
+    return digests.pop() if len(digests) == 1 and not context["dag_run"].clear_number else None
+
+
 def _events(run: Any) -> list[Any]:
     """Give the asset events of routers by which a run came to be."""
     told = [(event, event.extra or {}) for event in run.consumed_asset_events]

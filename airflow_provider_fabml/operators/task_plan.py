@@ -12,7 +12,12 @@ from airflow_provider_fabml.core.scoring.invocation import digest, shared_output
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.operators.claiming import hold_claim
-from airflow_provider_fabml.operators.emitted import assets_of, emitted_for, present_emission
+from airflow_provider_fabml.operators.emitted import (
+    assets_of,
+    emitted_for,
+    present_emission,
+    scored_digest,
+)
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
@@ -55,6 +60,7 @@ def plan_of(
         before_post=_before_post(task, checks, context) if checks else _no_checks,
         limits=_limits(task, context, request_time),
         assets=assets,
+        emitted=scored_digest(context),
     )
 
 

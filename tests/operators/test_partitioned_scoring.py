@@ -290,3 +290,16 @@ def test_a_cleared_run_holds_the_claim_against_a_later_emission(scoring, lake):
     assert tree.due() == [DAY]
     done = tree.scored(alive=["first"])
     assert (done.state, tree.jobs) == ("skipped", 1)
+
+
+def test_a_file_that_the_watch_does_not_choose_makes_nothing_due_again(scoring, lake):
+    """A note lands after the job began: by the watch's rules the data is what was emitted, and scored."""
+    tree, rules = Tree(scoring), {"glob": "*.csv"}
+    tree.land("a.csv")
+    tree.land("side.txt")
+    assert tree.due(**rules) == [DAY]
+    tree.score()
+    tree.land("note.txt")
+    assert tree.is_finished(**rules)
+    tree.land("b.csv")
+    assert tree.due(**rules) == [DAY]

@@ -38,7 +38,7 @@ class Manifest(NamedTuple):
 
 
 def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
-    """Read a manifest, once for each input; nothing for what is none, or has no partition.
+    """Read a manifest, once for each digest of its data; nothing for what is none, or has no partition.
 
     :param at: when the blob was written.
     """
@@ -50,9 +50,11 @@ def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
     if not isinstance(inputs, dict) or not isinstance(found.get("partition"), str):
         return ()
     completed = str(found.get("status")).lower() == COMPLETED
-    digests = [one.get("digest") for one in inputs.values() if isinstance(one, dict)]
     run, job = _part(found, "run"), _part(found, "job")
     endpoint, assets = job.get("endpoint"), run.get("assets")
+    # What a router emitted is what its rules chose; a job's input may be more than that, or a part.
+    seen = [one.get("digest") for one in inputs.values() if isinstance(one, dict)]
+    digests = {one: None for one in [run.get("emitted"), *seen] if isinstance(one, str)}
     return tuple(
         Manifest(
             found["partition"],
@@ -65,7 +67,6 @@ def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
             (run.get("task_id"), run.get("map_index")),
         )
         for digest in digests
-        if isinstance(digest, str)
     )
 
 

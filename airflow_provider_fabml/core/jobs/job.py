@@ -28,8 +28,9 @@ class JobHandle(NamedTuple):
     likewise, literals as ``{"type": "Literal", "value": …}``. ``submitted_at`` is an ISO 8601 instant
     in UTC, taken from the service's clock where it is known. ``attempt`` counts from 1.
     ``inputs`` have ``count``, ``bytes`` and ``digest`` too where they were looked at before the POST;
-    ``run`` is who had it started (`RunIdentity`, and ``assets``: the names of those whose partition is
-    scored), and None for a job of which only the name is known.
+    ``run`` is who had it started (`RunIdentity`, ``assets``: the names of those whose partition is
+    scored, and ``emitted``: the digest that their routers know the data by), and None for a job of
+    which only the name is known.
     """
 
     job_name: str
