@@ -56,30 +56,14 @@ def emitted_for(context: Context) -> tuple[Emitted, ...]:
     """Give the emissions that a run goes back to; none where no router is behind it."""
     run = context["dag_run"]
     key = run.partition_key
-    if key is None:
-        return ()
-    return tuple(_emitted(key, event) for event in _events(run))
-
-
-def assets_of(context: Context) -> tuple[str, ...]:
-    """Give the names of the assets of whose routers a run is the answer."""
-    return tuple(sorted({event.asset.name for event in _events(context["dag_run"])}))
-
-
-def scored_digest(context: Context) -> str | None:
-    """Give the digest that routers know the run's data by: all emissions say it, and nobody cleared it."""
-    digests = {one.digest for one in emitted_for(context)}
-    return digests.pop() if len(digests) == 1 and not context["dag_run"].clear_number else None
-
-
-def _events(run: Any) -> list[Any]:
-    """Give the asset events of routers by which a run came to be."""
-    told = [(event, event.extra or {}) for event in run.consumed_asset_events]
-    return [
-        event
-        for event, extra in told
-        if "tree" in extra and run.partition_key in extra.get("digests", {})
+    told: list[tuple[Any, dict[str, Any]]] = [
+        (event, event.extra or {}) for event in run.consumed_asset_events
     ]
+    return tuple(
+        _emitted(key, event)
+        for event, extra in told
+        if key is not None and "tree" in extra and key in extra.get("digests", {})
+    )
 
 
 def _emitted(key: str, event: Any) -> Emitted:

@@ -12,12 +12,7 @@ from airflow_provider_fabml.core.scoring.invocation import digest, shared_output
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
 from airflow_provider_fabml.core.scoring.run_identity import default_description, default_tags
 from airflow_provider_fabml.operators.claiming import hold_claim
-from airflow_provider_fabml.operators.emitted import (
-    assets_of,
-    emitted_for,
-    present_emission,
-    scored_digest,
-)
+from airflow_provider_fabml.operators.emitted import emitted_for, present_emission
 from airflow_provider_fabml.operators.task_memory import identity_of
 
 if TYPE_CHECKING:
@@ -32,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.scoring.job_io import JobOutput
     from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
     from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+    from airflow_provider_fabml.operators.emitted import Emitted
 
     Check = Callable[[Invocation, Mapping[str, JobOutput]], Mapping[str, Any]]
 
@@ -48,7 +44,9 @@ def plan_of(
     """What this try wants submitted; a request to Azure ML takes ``request_time`` at most."""
     from airflow_provider_fabml.clients.plan import Plan
 
-    identity, assets = identity_of(context), assets_of(context)
+    identity, emitted = identity_of(context), emitted_for(context)
+    assets = tuple(sorted({one.asset for one in emitted}))
+    asked = bool(context["dag_run"].clear_number)
     _warn(task, invocation, identity, assets, checks)
     return Plan(
         invocation=invocation,
@@ -57,10 +55,12 @@ def plan_of(
         situation=_situation(task, context, invocation),
         tags=default_tags(identity),
         description=default_description(identity),
-        before_post=_before_post(task, checks, context) if checks else _no_checks,
+        before_post=_before_post(task, checks, context, emitted, asked=asked)
+        if checks
+        else _no_checks,
         limits=_limits(task, context, request_time),
         assets=assets,
-        emitted=scored_digest(context),
+        emitted=None if asked else _one_digest(emitted),
     )
 
 
@@ -84,6 +84,12 @@ def _warn(
             "partition is emitted again when its lease ends. Give storage_conn_id and write_manifest.",
             ", ".join(assets),
         )
+
+
+def _one_digest(emitted: Sequence[Emitted]) -> str | None:
+    """The digest that routers know the run's data by, where all emissions say the same."""
+    digests = {one.digest for one in emitted}
+    return digests.pop() if len(digests) == 1 else None
 
 
 def _situation(
@@ -113,16 +119,22 @@ def _limits(
 
 
 def _before_post(
-    task: AzureMLInvokeBatchEndpointOperator, checks: DataChecks, context: Context
+    task: AzureMLInvokeBatchEndpointOperator,
+    checks: DataChecks,
+    context: Context,
+    emitted: Sequence[Emitted],
+    *,
+    asked: bool,
 ) -> Check:
     """The usual; where a router is behind the run, its data must be there, and nobody else's to score.
 
     Who may not write manifests may not write claims.
+
+    :param asked: a person cleared the run.
     """
 
     def check(invocation: Invocation, outputs: Mapping[str, JobOutput]) -> Mapping[str, Any]:
-        asked = bool(context["dag_run"].clear_number)
-        emission = present_emission(emitted_for(context), checks, invocation, asked=asked)
+        emission = present_emission(emitted, checks, invocation, asked=asked)
         seen = checks.before_post(invocation, outputs)
         if emission is not None and task.write_manifest:
             hold_claim(emission, seen, checks, invocation, context, asked=asked)
