@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,12 +68,6 @@ class Tree:
     def is_finished(self, **wake: Any) -> bool:
         """Whether the router takes the day for scored; in flight is not enough."""
         return "0 due, 0 later, 1 finished" in self.wake(**wake).text
-
-    def let_leases_end(self) -> None:
-        """Seven hours pass for what was emitted."""
-        for state in self.routing.states.values():
-            for row in state["partitions"].values():
-                row[2] -= 7 * 3600
 
     def score(self, file: str = "", *, emission: int = -1, **phase: Any) -> None:
         """The day's run, of the whole folder or of one file, for one of the router's emissions."""
@@ -177,7 +172,7 @@ def test_a_run_that_waited_longer_than_its_lease_scores_and_the_second_does_not(
     tree = Tree(scoring)
     tree.land("a.csv")
     assert tree.due() == [DAY]
-    tree.let_leases_end()
+    tree.routing.let_pass(timedelta(hours=7))
     assert tree.due() == [DAY]
     tree.score(emission=0)
     done = tree.scored(emission=1)
@@ -193,7 +188,7 @@ def test_a_run_whose_job_outlasts_its_lease_is_left_alone_until_it_dies(scoring,
     assert tree.due() == [DAY]
     first = tree.scored(run_id="first", wait=False)
     assert (first.state, tree.jobs) == ("success", 1)
-    tree.let_leases_end()
+    tree.routing.let_pass(timedelta(hours=7))
     assert tree.due() == [DAY]
     done = tree.scored(alive=["first"])
     assert (done.state, tree.jobs) == ("skipped", 1)
@@ -286,7 +281,7 @@ def test_a_cleared_run_holds_the_claim_against_a_later_emission(scoring, lake):
     tree.land("a.csv")
     assert tree.due() == [DAY]
     tree.scored(run_id="first", wait=False, clear_number=1)
-    tree.let_leases_end()
+    tree.routing.let_pass(timedelta(hours=7))
     assert tree.due() == [DAY]
     done = tree.scored(alive=["first"])
     assert (done.state, tree.jobs) == ("skipped", 1)
