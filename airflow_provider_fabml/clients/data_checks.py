@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.clients.claims import take_claim
 from airflow_provider_fabml.clients.manifests import manifests_of
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.jobs.output_check import OutputFacts
 from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
@@ -57,7 +58,7 @@ class DataChecks:
         return {name: facts for name, facts in seen.items() if facts}
 
     def digest_at(self, place: Location, invocation: Invocation, rules: Rules) -> str | None:
-        """The digest of a folder, of the files that the rules choose, where it is an input of the job.
+        """The short digest of a folder, of the files that the rules choose, where it is an input of the job.
 
         None where no input that can be seen is that folder or a file in it.
         """
@@ -68,7 +69,7 @@ class DataChecks:
             if found is not None and isinstance(value, UriFile):
                 found = found._replace(path=found.path.rpartition("/")[0])
             if found is not None and found[:3] == place[:3]:
-                return self._storage.probe(found, rules).digest
+                return short(self._storage.probe(found, rules).digest)
         return None
 
     def take_claim(self, uri: str, mine: Claim, refuse: Callable[[Claim], None]) -> None:
@@ -80,7 +81,9 @@ class DataChecks:
     def manifests(self, uri: str, partition: str) -> Iterator[Manifest]:
         """The manifests of a partition below a URI; none where this connection may not reach."""
         place = self._visible(uri, "output_root")
-        return manifests_of(self._storage, place, {partition}) if place is not None else iter(())
+        return (
+            manifests_of(self._storage, place, {partition: ""}) if place is not None else iter(())
+        )
 
     def write_manifests(self, uris: Iterable[str], content: bytes) -> list[str]:
         """Write the manifest to each of these; those that this connection may not reach are given back."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_fabml.core.arrivals.manifest import Manifest, OfPartitions, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from airflow_provider_fabml.clients.storage import StorageClient
     from airflow_provider_fabml.core.storage.location import Location
@@ -18,14 +18,17 @@ log = logging.getLogger(__name__)
 LARGEST = 1024 * 1024
 
 
-def manifests_of(client: StorageClient, root: Location, keys: set[str]) -> Iterator[Manifest]:
+def manifests_of(
+    client: StorageClient, root: Location, folders: Mapping[str, str]
+) -> Iterator[Manifest]:
     """Give the manifests of some partitions below `root`: one listing, and one read for each.
 
+    :param folders: as `OfPartitions` has them.
     Errors are those of `StorageClient`.
     """
-    if not keys:
+    if not folders:
         return
-    wanted = OfPartitions(keys)
+    wanted = OfPartitions(folders)
     for page in client.list_pages(root):
         for blob in page:
             if blob.is_directory or not 0 < blob.size <= LARGEST or not wanted(blob.name):

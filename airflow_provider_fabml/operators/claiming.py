@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.arrivals.claim import Claim, claim_path
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import SupersededError
 from airflow_provider_fabml.core.scoring.run_identity import partition_folder
 from airflow_provider_fabml.operators.task_memory import identity_of
@@ -77,7 +78,8 @@ def _ends(
     identity: RunIdentity,
 ) -> list[Manifest]:
     """Give the manifests that other runs of this task left for the same data."""
-    digests = {emission.digest, *(facts.get("digest") for facts in seen.values())}
+    found = (short(facts["digest"]) for facts in seen.values() if "digest" in facts)
+    digests = {emission.digest, *found}
     folder = f"{root}/{partition_folder(identity)}"
     return [
         one

@@ -196,7 +196,8 @@ def _look(wish: _Wish, ledger: Ledger) -> tuple[Location, Survey, list[Manifest]
         whole = watch._replace(rules=Rules())
         survey = client.survey(root, [watch, whole])
         ready, all_files = survey.digests(watch), survey.digests(whole)
-        found = manifests_of(client, outputs, undecided(ready, ledger))
+        folders = {key: watch.template.folder_of(key) for key in undecided(ready, ledger)}
+        found = manifests_of(client, outputs, folders)
         mine = [one for one in found if one.answers(wish.asset.name, wish.endpoint_name)]
         return root, survey, [in_terms_of(one, ready, all_files) for one in mine]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import SupersededError
 from airflow_provider_fabml.core.storage.location import Location
 from airflow_provider_fabml.core.storage.rules import Rules
@@ -74,7 +75,7 @@ def _emitted(key: str, event: Any) -> Emitted:
     return Emitted(
         key,
         Location.from_json(tree["root"]).child(folder),
-        event.extra["digests"][key],
+        short(event.extra["digests"][key]),
         Rules.from_json(tree["rules"]),
         datetime.fromisoformat(tree["looked_at"]),
         event.asset.name,

@@ -15,7 +15,7 @@ class Place(NamedTuple):
 class State(NamedTuple):
     """What a folder held from `at` on (seconds since 1970), after one step of its writer.
 
-    `digest` is that of its data files as storage listed them, `rows` what they hold together.
+    `digest` is the short one of its data files as storage listed them, `rows` what they hold together.
     `version` counts its versions from 0, and `complete` says that the writer was done with it.
     `waited` says that the writer began this version only when a job had read the one before.
     """

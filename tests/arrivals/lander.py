@@ -14,6 +14,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from landing.writer import Writer
 from support.scoring import HEADER, ROWS
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.storage.readiness import DIGEST_BITS, Blob, digest_of
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Lander:
         return State(
             place=Place(landing.tree, landing.folder),
             at=time.time(),
-            digest=f"{digest:064x}",
+            digest=short(f"{digest:064x}"),
             rows=sum(self._rows[blob.name] for blob in data.values()),
             version=action.version,
             complete=action.last and not landing.junk,

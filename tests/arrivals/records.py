@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from arrivals.facts import Emission, Place, Scored, Skip, Wake
 from faults.database import Database, decoded
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -89,7 +91,7 @@ class Records(Database):
             record = decoded(value)
             digests = [seen.get("digest") for seen in (record.get("seen_inputs") or {}).values()]
             if record.get("job") and digests:
-                found[record["job"]["job_name"]] = str(digests[0])
+                found[record["job"]["job_name"]] = short(str(digests[0]))
         return found
 
 
@@ -142,7 +144,7 @@ def _told(
         return job
     text = container.download_blob(output.removeprefix(STORE)).readall()
     return job._replace(
-        digest=manifest["inputs"]["heart"]["digest"],
+        digest=short(manifest["inputs"]["heart"]["digest"]),
         written=_seconds(manifest["written_at"]),
         rows=len(text.splitlines()),
     )

@@ -94,7 +94,7 @@ def test_complete_partitions_are_emitted_once_until_they_are_restated(router):
     first = router.wake()
     assert first.state == "success", (first.error, first.text)
     assert sorted(emitted(first)) == ["2026-01-01", "2026-01-02"]
-    assert {one["partition"]: one["digest"] for one in first.result} == emitted(first)
+    assert {one["partition"]: one["digest"][:16] for one in first.result} == emitted(first)
     assert first.result[0]["location"]["path"] == "daily/date=2026-01-01"
 
     during = router.wake()

@@ -85,8 +85,7 @@ class Tree:
         return run_to_end(
             score(
                 inputs={"heart": UriFile(f"{day}/{file}") if file else UriFolder(day)},
-                output_root=self.root,
-                **changes,
+                **{"output_root": self.root, **changes},
             ),
             connections=self.scoring.connections,
             partition_key=DAY,
@@ -298,3 +297,24 @@ def test_a_file_that_the_watch_does_not_choose_makes_nothing_due_again(scoring, 
     assert tree.is_finished(**rules)
     tree.land("b.csv")
     assert tree.due(**rules) == [DAY]
+
+
+def test_outputs_that_a_user_placed_finish_their_partition_too(scoring, lake):
+    """Their folders name the partition as its own folder does: nothing is emitted again."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    place = f"{tree.root}/date={{{{ partition_key }}}}/{{attempt}}/predictions.csv"
+    tree.scored(changes={"output_root": None, "outputs": {"score": UriFile(place)}})
+    assert tree.jobs == 1
+    assert tree.is_finished()
+
+
+def test_an_event_says_little_of_each_partition_of_its_wake_up(scoring, lake):
+    """Airflow stores the extra once for each partition, so it has 64 bits of a digest, not 256."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    (digest,) = tree.told[0]["digests"].values()
+    assert len(digest) == 16
+    assert int(digest, 16)

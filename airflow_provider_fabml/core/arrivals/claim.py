@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_fabml.core.arrivals.cursor import SHORT
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.scoring.run_identity import partition_folder, task_folder
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Claim(NamedTuple):
 def claim_path(identity: RunIdentity, digest: str) -> str:
     """Where the claim of a task on data with this digest lies, below the output root."""
     folder = f"{partition_folder(identity)}/{FOLDER}/{task_folder(identity)}"
-    return f"{folder}/{digest[:SHORT]}.json"
+    return f"{folder}/{short(digest)}.json"
 
 
 def to_bytes(claim: Claim) -> bytes:

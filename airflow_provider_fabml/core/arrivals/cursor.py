@@ -14,6 +14,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 REMEMBERED = 1000
 # Airflow fails a watcher whose events of one look are not in its database within five minutes.
 AT_ONCE = 100
-SHORT = 16
 _TAIL_BITS = 128
 
 
@@ -158,4 +159,4 @@ def _fingerprint(partition: Partition) -> int:
 
 
 def _short(partition: Partition) -> str:
-    return partition.verdict.digest[:SHORT]
+    return short(partition.verdict.digest)

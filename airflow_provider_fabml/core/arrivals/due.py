@@ -26,8 +26,8 @@ from collections import defaultdict
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_fabml.core.arrivals.cursor import SHORT
 from airflow_provider_fabml.core.arrivals.ledger import Entry, Ledger, State
+from airflow_provider_fabml.core.arrivals.short_digest import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -158,7 +158,7 @@ def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _
 
 
 def _ended(entry: Entry | None, digest: str, state: State) -> Entry:
-    return (entry or Entry(digest[:SHORT], state))._replace(state=state)
+    return (entry or Entry(short(digest), state))._replace(state=state)
 
 
 def _emitted(entry: Entry | None, digest: str, now: datetime, author: str, *, anew: bool) -> Entry:
@@ -166,4 +166,4 @@ def _emitted(entry: Entry | None, digest: str, now: datetime, author: str, *, an
     before = 0
     if entry is not None and entry.is_of(digest) and not anew:
         before = entry.emissions - (entry.by == author)
-    return Entry(digest[:SHORT], State.EMITTED, int(now.timestamp()), before + 1, author)
+    return Entry(short(digest), State.EMITTED, int(now.timestamp()), before + 1, author)

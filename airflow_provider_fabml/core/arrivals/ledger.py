@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_fabml.core.arrivals.cursor import REMEMBERED, SHORT
+from airflow_provider_fabml.core.arrivals.cursor import REMEMBERED
+from airflow_provider_fabml.core.arrivals.short_digest import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Entry(NamedTuple):
 
     def is_of(self, digest: str) -> bool:
         """Whether it is about data with this digest."""
-        return self.digest == digest[:SHORT]
+        return self.digest == short(digest)
 
 
 Ledger = dict[str, Entry]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.jobs.manifest import NAME
 from airflow_provider_fabml.core.scoring.run_identity import encode_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 COMPLETED = "completed"
@@ -18,8 +19,8 @@ COMPLETED = "completed"
 class Manifest(NamedTuple):
     """One scoring of one state of a partition's data, how it ended, and when that was written.
 
-    `endpoint` scored it, in a task (its id and map index) of a run that goes back to partitions of
-    these `assets`, by name; of none where no router asked for it.
+    `digest` is the short one. `endpoint` scored it, in a task (its id and map index) of a run that
+    goes back to partitions of these `assets`, by name; of none where no router asked for it.
     """
 
     partition: str
@@ -54,7 +55,7 @@ def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
     endpoint, assets = job.get("endpoint"), run.get("assets")
     # What a router emitted is what its rules chose; a job's input may be more than that, or a part.
     seen = [one.get("digest") for one in inputs.values() if isinstance(one, dict)]
-    digests = {one: None for one in [run.get("emitted"), *seen] if isinstance(one, str)}
+    digests = {short(one): None for one in [run.get("emitted"), *seen] if isinstance(one, str)}
     return tuple(
         Manifest(
             found["partition"],
@@ -88,12 +89,27 @@ def in_terms_of(manifest: Manifest, ready: Mapping[str, str], whole: Mapping[str
 
 
 class OfPartitions:
-    """Which blobs are manifests of some partitions, by the folder that their key is (D3)."""
+    """Which blobs are manifests of some partitions, by the folders of their paths.
 
-    def __init__(self, keys: set[str]) -> None:
-        self._segments = {encode_segment(key) for key in keys}
+    One of them is the key (D3), or ends in ``=key``, or some in a row are the partition's own folder:
+    outputs that a user placed have no other sign.
+
+    :param folders: the folders of the partitions, by key; empty where only the key tells.
+    """
+
+    def __init__(self, folders: Mapping[str, str]) -> None:
+        marks = {*folders, *map(encode_segment, folders), *folders.values()} - {""}
+        self._marks = marks
+        self._depths = {mark.count("/") + 1 for mark in marks}
 
     def __call__(self, path: str) -> bool:
         """Whether a blob's path is one."""
         *folders, name = path.split("/")
-        return name == NAME and not self._segments.isdisjoint(folders)
+        return name == NAME and not self._marks.isdisjoint(self._signs(folders))
+
+    def _signs(self, folders: list[str]) -> Iterator[str]:
+        """Give what in a path may name a partition."""
+        yield from (folder.rpartition("=")[2] for folder in folders)
+        for depth in self._depths:
+            starts = range(len(folders) - depth + 1)
+            yield from ("/".join(folders[start : start + depth]) for start in starts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.probe import Answer, ListPage, Request
 from airflow_provider_fabml.core.storage.readiness import (
@@ -58,8 +59,8 @@ class Survey(NamedTuple):
         return {key: one for key, one in self.found[watch].items() if one.verdict.ready}
 
     def digests(self, watch: Watch) -> dict[str, str]:
-        """Give the digests of the complete partitions of a watch."""
-        return {key: one.verdict.digest for key, one in self.ready(watch).items()}
+        """Give the short digests of the complete partitions of a watch."""
+        return {key: short(one.verdict.digest) for key, one in self.ready(watch).items()}
 
 
 @dataclass(frozen=True, slots=True)

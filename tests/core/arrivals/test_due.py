@@ -272,11 +272,22 @@ def test_a_manifest_says_which_data_was_scored_and_how_it_ended(status, complete
 
 def test_manifests_of_a_partition_lie_in_its_folder():
     """The key's folder tells which manifests are worth reading, also for keys with an escape."""
-    wanted = OfPartitions({"eu|2026-01-01", "b"})
+    wanted = OfPartitions({"eu|2026-01-01": "region=eu/date=2026-01-01", "b": ""})
     assert wanted("endpoints/dag/eu~7C2026-01-01/run/task/1-ab/_manifest.json")
     assert wanted("endpoints/dag/b/run/_manifest.json")
     assert not wanted("endpoints/dag/b/run/predictions.csv")
     assert not wanted("endpoints/dag/c/run/_manifest.json")
+
+
+def test_manifests_beside_outputs_that_a_user_placed_are_found_by_folder_and_by_name():
+    """The partition's own folders in a row, or one that ends in ``=key``; parts of names do not."""
+    wanted = OfPartitions({"2026-01-05": "year=2026/month=01/day=05", "b": "b"})
+    assert wanted("mine/year=2026/month=01/day=05/run/_manifest.json")
+    assert wanted("mine/scored=2026-01-05/_manifest.json")
+    assert not wanted("mine/year=2026/month=01/_manifest.json")
+    assert not wanted("mine/year=2026/month=02/day=05/_manifest.json")
+    assert not wanted("mine/bb/xb/_manifest.json")
+    assert not OfPartitions({})("mine/_manifest.json")
 
 
 def test_a_scoring_of_the_whole_folder_is_one_of_the_chosen_files():
