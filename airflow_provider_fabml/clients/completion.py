@@ -19,6 +19,7 @@ from airflow_provider_fabml.core.jobs.manifest import manifest, manifest_uris, t
 from airflow_provider_fabml.core.jobs.output_check import facts_to_json, refuse_output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from airflow_provider_fabml.clients.batch_endpoint import BatchEndpointClient
@@ -40,10 +41,13 @@ def finish(
     checks: DataChecks | None,
     *,
     write_manifest: bool = True,
+    is_the_end: Callable[[JobNotCompletedError], bool] = lambda _error: True,
 ) -> Finished:
     """The handle of a completed job with ``checked_outputs`` where storage is reachable.
 
     A job that has ended with a result, or without one, leaves its manifest beside its outputs (D10).
+    One without a result leaves it only where that is the scoring's end too: while ``is_the_end`` says
+    that another job may follow, a router has to take the partition for in flight.
 
     Raises ``JobNotCompletedError`` for a job that Failed or was Canceled, and
     ``OutputNotUsableError`` for a completed one without a usable result: that is not finished.
@@ -51,8 +55,9 @@ def finish(
     writer = checks if write_manifest else None
     if handle.status != COMPLETED:
         error = _explained(handle, client)
-        with suppress(FabmlError):  # the failure is what has to be told
-            _left(handle, {}, writer)
+        if is_the_end(error):
+            with suppress(FabmlError):  # the failure is what has to be told
+                _left(handle, {}, writer)
         raise error
     log.info("Job %s completed", handle.job_name)
     if checks is None:

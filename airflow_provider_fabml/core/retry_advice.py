@@ -26,3 +26,11 @@ class RetryAdvice(NamedTuple):
 
 
 UNKNOWN = RetryAdvice()
+
+
+def is_last_try(try_number: int, max_tries: int, *, refused: bool) -> bool:
+    """Whether no other try follows one that fails (Airflow 3.3, ``_is_eligible_to_retry``).
+
+    ``refused``: the task's retry policy said no to another.
+    """
+    return refused or try_number > max_tries

@@ -65,8 +65,9 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         checked after completion (there, newer than the job, with rows). (templated)
     :param write_manifest: leave ``_manifest.json`` beside each checked output: job, endpoint, deployment,
         inputs as they were (count, bytes, digest), outputs, run, partition, attempt, times. A scoring counts
-        as finished only with it. Needs ``storage_conn_id`` and the right to write there. Without it a run
-        that a router asked for makes no claim on its data either.
+        as finished only with it; a job that failed leaves it when no other try of the task follows. Needs
+        ``storage_conn_id`` and the right to write there. Without it a run that a router asked for makes no
+        claim on its data either.
     :param wait_for_completion: wait for the job, or return its handle right after the submit.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param poll_interval: seconds between two looks at the job once it has been running for a while.

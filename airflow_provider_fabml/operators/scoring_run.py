@@ -23,6 +23,7 @@ from airflow_provider_fabml.core.jobs.submission_errors import no_time_to_look
 from airflow_provider_fabml.core.jobs.watch import OutOfTime
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
 from airflow_provider_fabml.hooks.data_checks import data_checks
+from airflow_provider_fabml.operators.last_try import no_try_follows
 from airflow_provider_fabml.operators.open_posts import jobs_of_open_posts, tell_of_late_jobs
 from airflow_provider_fabml.operators.task_memory import TaskMemory
 from airflow_provider_fabml.operators.task_plan import plan_of
@@ -179,8 +180,13 @@ class ScoringRun:
             window = self._task.settle_window
             tell_of_late_jobs(self._client, record, handle, utcnow(), window)
         try:
-            write = self._task.write_manifest
-            done = finish(handle, self._client, self._checks, write_manifest=write)
+            done = finish(
+                handle,
+                self._client,
+                self._checks,
+                write_manifest=self._task.write_manifest,
+                is_the_end=lambda error: no_try_follows(error, self._task, self._context),
+            )
         except OutputNotUsableError:
             self._memory.spend()  # the same job would give the same result
             raise

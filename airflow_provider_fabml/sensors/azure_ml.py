@@ -125,6 +125,7 @@ class AzureMLBatchJobSensor(UniformSensor):
         return AzureMLBatchHook(self.azure_ml_conn_id).get_client()
 
     def _result(self, client: BatchEndpointClient, handle: JobHandle) -> dict[str, Any]:
+        """The result; a failure is the end at once: no look makes another job, so none is retried."""
         from airflow_provider_fabml.clients.completion import finish
 
         with data_checks(self.storage_conn_id, client) as checks:

@@ -16,6 +16,7 @@ from support.watching import AssetSupervisor
 
 from airflow_provider_fabml import UriFile, UriFolder
 from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
+from airflow_provider_fabml.retry_policies.azure_ml import AzureMLRetryPolicy
 from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
@@ -36,9 +37,9 @@ class Tree:
         self.told: list[dict[str, Any]] = []
         self.routing = AssetSupervisor(scoring.connections, {})
 
-    def land(self, name: str) -> None:
-        """A file of the day arrives, or is written anew."""
-        text = "\n".join([HEADER, *ROWS, ""])
+    def land(self, name: str, *, good: bool = True) -> None:
+        """A file of the day arrives, or is written anew; of one that is not good the job fails."""
+        text = "\n".join([HEADER, *ROWS, ""] if good else ["age", "unknown", ""])
         with self.scoring.container() as container:
             container.upload_blob(f"{self.path}/date={DAY}/{name}", text, overwrite=True)
 
@@ -68,6 +69,10 @@ class Tree:
     def is_finished(self, **wake: Any) -> bool:
         """Whether the router takes the day for scored; in flight is not enough."""
         return "0 due, 0 later, 1 finished" in self.wake(**wake).text
+
+    def has_failed(self, **wake: Any) -> bool:
+        """Whether the router has given the day up."""
+        return "0 in flight, 1 failed" in self.wake(**wake).text
 
     def score(self, file: str = "", *, emission: int = -1, **phase: Any) -> None:
         """The day's run, of the whole folder or of one file, for one of the router's emissions."""
@@ -260,6 +265,52 @@ def test_a_scoring_that_a_sensor_waits_for_is_finished_too(scoring, lake, deferr
     done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY)
     assert done.state == "success", done.text
     assert (tree.is_finished(), tree.jobs) == (True, 1)
+
+
+class BrokenPolicy(AzureMLRetryPolicy):
+    """A policy that cannot be asked, without which Airflow goes on."""
+
+    def evaluate(self, *_asked: Any, **_more: Any) -> Any:
+        """Break."""
+        raise OSError("no answer")
+
+
+@pytest.mark.parametrize("policy", [None, BrokenPolicy()])
+def test_a_failed_job_is_no_end_while_the_task_has_tries_left(scoring, lake, policy):
+    """The run is lost before its next try: its lease ends, and the day is emitted again."""
+    tree = Tree(scoring)
+    tree.land("a.csv", good=False)
+    assert tree.due() == [DAY]
+    done = tree.scored(try_number=1, max_tries=1, changes={"retry_policy": policy})
+    assert done.state == "up_for_retry"
+    assert (tree.due(), tree.has_failed()) == ([], False)
+    tree.routing.let_pass(timedelta(hours=7))
+    assert tree.due() == [DAY]
+
+
+@pytest.mark.parametrize(
+    ("tries", "changes"), [((2, 1), {}), ((1, 1), {"retry_policy": AzureMLRetryPolicy()})]
+)
+def test_a_failed_job_that_no_try_follows_is_the_end(scoring, lake, tries, changes):
+    """The last try, or a failure that the task's policy does not retry: the router gives it up."""
+    tree = Tree(scoring)
+    tree.land("a.csv", good=False)
+    assert tree.due() == [DAY]
+    done = tree.scored(try_number=tries[0], max_tries=tries[1], changes=changes)
+    assert (done.state, tree.has_failed(), tree.jobs) == ("failed", True, 1)
+
+
+def test_a_failed_job_is_the_end_for_a_sensor_with_tries_left(scoring, lake):
+    """A sensor fails at once, since its other tries would see the same job: nobody makes another."""
+    tree = Tree(scoring)
+    tree.land("a.csv", good=False)
+    assert tree.due() == [DAY]
+    job = tree.scored(wait=False).result
+    sensor = AzureMLBatchJobSensor(
+        task_id="scored", job=job, storage_conn_id="onelake_default", poke_interval=0.3
+    )
+    done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY, max_tries=3)
+    assert (done.state, tree.has_failed()) == ("failed", True)
 
 
 @pytest.mark.parametrize("changes", [{"write_manifest": False}, {"storage_conn_id": None}])
