@@ -34,7 +34,7 @@ def take_claim(
         if held is None:
             continue
         holder = read_claim(storage.read_start(place, LARGEST))
-        if holder == mine:
+        if holder is not None and holder.is_of(mine):
             return
         if holder is not None:
             refuse(holder)

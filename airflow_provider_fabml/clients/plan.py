@@ -36,7 +36,8 @@ class Plan(NamedTuple):
     ``stated_kind`` saves a request where the caller knows the deployment's kind. ``before_post`` is
     called with the placed outputs right before the intent is written; it raises to refuse, and gives what
     it saw of the inputs, by name, for the record. ``assets`` are those whose partition is scored,
-    ``emitted`` is the digest that their routers know its data by.
+    ``emitted`` is the digest that their routers know its data by, ``emitted_at`` when they emitted it
+    the last time.
     """
 
     invocation: Invocation
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     limits: Limits = Limits()
     assets: tuple[str, ...] = ()
     emitted: str | None = None
+    emitted_at: datetime | None = None
 
 
 class Submitted(NamedTuple):

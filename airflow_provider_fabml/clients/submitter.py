@@ -229,6 +229,7 @@ class Submitter:
                 **self._plan.identity._asdict(),
                 "assets": list(self._plan.assets),
                 "emitted": self._plan.emitted,
+                "emitted_at": self._plan.emitted_at and self._plan.emitted_at.isoformat(),
             },
         )
         log.info("Job %s belongs to attempt %s", view.name, record.attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.arrivals.claim import Claim, claim_path
+from airflow_provider_fabml.core.arrivals.request import is_answer
 from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import SupersededError
 from airflow_provider_fabml.core.scoring.run_identity import partition_folder
@@ -41,14 +42,15 @@ def hold_claim(
 
     :param seen: what the job's inputs are, by name, with their ``digest``.
     :param asked: a person cleared this run: it comes before all others.
-    :raises SupersededError: another run holds it and is not over, or scored the data since the emission.
+    :raises SupersededError: another run holds it and is not over, or scored the data since the emission;
+        where a person asked the router, only runs that were emitted since then come first.
     """
     if invocation.output_root is None:
         return
     identity, root = identity_of(context), str(invocation.output_root).rstrip("/")
 
     def refuse(holder: Claim) -> None:
-        if asked:
+        if asked or not is_answer(emission.requested_at, holder.emitted_at):
             return
         what = f"the same data of partition {emission.partition}"
         who = f"run {holder.run_id} of {holder.dag_id}"
@@ -62,7 +64,7 @@ def hold_claim(
             raise SupersededError(f"{who} scores {what}, or is about to")
 
     place = f"{root}/{claim_path(identity, emission.digest)}"
-    checks.take_claim(place, Claim(identity.dag_id, identity.run_id), refuse)
+    checks.take_claim(place, Claim(identity.dag_id, identity.run_id, emission.looked_at), refuse)
 
 
 def _is_alive(holder: Claim, context: Context) -> bool:
@@ -77,7 +79,7 @@ def _ends(
     root: str,
     identity: RunIdentity,
 ) -> list[Manifest]:
-    """Give the manifests that other runs of this task left for the same data."""
+    """Give the manifests that other runs of this task left for the same data, and the same request."""
     found = (short(facts["digest"]) for facts in seen.values() if "digest" in facts)
     digests = {emission.digest, *found}
     folder = f"{root}/{partition_folder(identity)}"
@@ -85,6 +87,7 @@ def _ends(
         one
         for one in checks.manifests(folder, emission.partition)
         if one.digest in digests
+        and is_answer(emission.requested_at, one.emitted_at)
         and one.run_id != identity.run_id
         and one.task == (identity.task_id, identity.map_index)
     ]

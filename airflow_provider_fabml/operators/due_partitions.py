@@ -64,7 +64,9 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     :param output_root: where outputs and their ``_manifest.json`` lie, as the scoring's
         ``output_root`` says it. (templated)
     :param rescore: keys that are emitted whatever was done with them, as a list or as text with
-        commas; those that are not complete are not. (templated)
+        commas; those that are not complete are not. Each has a job of its own, also beside that of a
+        run that was emitted before: only a run of this request, or of a later emission, answers it.
+        (templated)
     :param endpoint_name: count only what this endpoint scored, where other scorings of the same data
         have their outputs below the same root. Those that another router asked for, for another
         asset, never count. (templated)
@@ -182,7 +184,7 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
     events = context["outlet_events"][wish.asset]
     events.add_partitions(list(decision.due))
     going = {key: digests[key] for key in decision.due}
-    events.extra = extra_of(root, watch, going, survey.now)
+    events.extra = extra_of(root, watch, going, survey.now, decision.requested)
     return [facts(root, ready[key]) for key in decision.due]
 
 

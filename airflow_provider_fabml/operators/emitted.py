@@ -1,7 +1,7 @@
 """The data that a router emitted a partition for: a run scores that, or leaves it to the next one.
 
 What the router says travels in the ``extra`` of its asset events, one for all partitions of a wake-up:
-``digests`` by key, and the ``tree`` that they are of.
+``digests`` by key, the ``tree`` that they are of, and, by key, when a person ``requested`` some of them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.request import instant
 from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import SupersededError
 from airflow_provider_fabml.core.storage.location import Location
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Emitted(NamedTuple):
     """What storage had of a partition when it was emitted, as the watch's rules see it.
 
-    `looked_at` is the storage's clock then; `asset` the name of that whose partition it is.
+    `looked_at` is the storage's clock then; `asset` the name of that whose partition it is;
+    `requested_at` when a person asked the router for it, in this emission or in one before it.
     """
 
     partition: str
@@ -36,12 +38,17 @@ class Emitted(NamedTuple):
     rules: Rules
     looked_at: datetime
     asset: str
+    requested_at: datetime | None = None
 
 
 def extra_of(
-    root: Location, watch: Watch, digests: Mapping[str, str], looked_at: datetime
+    root: Location,
+    watch: Watch,
+    digests: Mapping[str, str],
+    looked_at: datetime,
+    requested: Mapping[str, datetime],
 ) -> dict[str, Any]:
-    """Give the extra of a router's events, as plain JSON."""
+    """Give the extra of a router's events, as plain JSON: small, since each partition's event has it."""
     from airflow_provider_fabml.core.arrivals.watch_options import changed_rules
 
     tree = {
@@ -50,7 +57,8 @@ def extra_of(
         "rules": changed_rules(watch.rules),
         "looked_at": looked_at.isoformat(),
     }
-    return {"digests": dict(digests), "tree": tree}
+    asked = {"requested": {key: at.isoformat() for key, at in requested.items()}}
+    return {"digests": dict(digests), "tree": tree, **(asked if requested else {})}
 
 
 def emitted_for(context: Context) -> tuple[Emitted, ...]:
@@ -79,6 +87,7 @@ def _emitted(key: str, event: Any) -> Emitted:
         Rules.from_json(tree["rules"]),
         datetime.fromisoformat(tree["looked_at"]),
         event.asset.name,
+        instant(event.extra.get("requested", {}).get(key)),
     )
 
 

@@ -61,6 +61,7 @@ def plan_of(
         limits=_limits(task, context, request_time),
         assets=assets,
         emitted=None if asked else _one_digest(emitted),
+        emitted_at=max((one.looked_at for one in emitted), default=None),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,16 @@ def test_a_claim_is_its_first_takers(storage: StorageClient, place: Location) ->
     with pytest.raises(HeldError, match="first"):
         take_claim(storage, place, SECOND, refuse)
     assert holder(storage, place) == FIRST
+
+
+def test_a_claim_says_when_its_partition_was_emitted_and_one_of_before_does_not(storage, place):
+    """A blob of an earlier version is its run's own still, without that time."""
+    storage.write(place, b'{"dag_id": "dag", "run_id": "first"}')
+    assert holder(storage, place) == FIRST
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    take_claim(storage, place, FIRST._replace(emitted_at=at), refuse)
+    take_claim(storage, place, SECOND._replace(emitted_at=at), lambda _holder: None)
+    assert holder(storage, place) == SECOND._replace(emitted_at=at)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"dag_id": "dag"}', b"[]"])

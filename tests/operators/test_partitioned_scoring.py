@@ -97,6 +97,18 @@ class Tree:
             **{"run_id": new_run(), "consumed": told, **phase},
         )
 
+    def waited_for(self, job: dict[str, Any], **phase: Any) -> TaskOutcome:
+        """The end of a job that its run did not wait for, seen by a sensor, which leaves the manifest."""
+        sensor = AzureMLBatchJobSensor(
+            task_id="scored",
+            job=job,
+            storage_conn_id="onelake_default",
+            deferrable=phase.pop("deferrable", False),
+            poke_interval=0.3,
+        )
+        sensor.first_wait = 0.1
+        return run_to_end(sensor, connections=self.scoring.connections, partition_key=DAY, **phase)
+
     @property
     def jobs(self) -> int:
         """How many jobs were started."""
@@ -226,6 +238,55 @@ def test_what_was_scored_is_scored_once_more_when_a_person_asks_the_router(scori
     assert (tree.is_finished(), tree.jobs) == (True, 2)
 
 
+def test_a_request_is_answered_by_a_run_of_its_own(scoring, lake):
+    """Not by the run that goes on, whose job began before: neither its claim nor its manifest counts."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    first = tree.scored(run_id="first", wait=False).result
+    time.sleep(1.1)  # the storage's times are whole seconds
+    assert tree.due(options={"rescore": DAY}) == [DAY]
+    assert tree.waited_for(first).state == "success"
+    assert not tree.is_finished()
+    tree.score(alive=["first"])
+    assert (tree.is_finished(), tree.jobs) == (True, 2)
+
+
+def test_two_runs_of_one_request_make_one_job(scoring, lake):
+    """The request's run outlasts its lease: the second emission is for the same request, and is skipped."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.scored(run_id="first", wait=False)
+    time.sleep(1.1)  # the storage's times are whole seconds
+    assert tree.due(options={"rescore": DAY}) == [DAY]
+    asked = tree.scored(run_id="asked", wait=False, alive=["first"]).result
+    tree.routing.let_pass(timedelta(hours=7))
+    assert tree.due() == [DAY]
+    alive = ["first", "asked"]
+    assert (tree.scored(run_id="again", alive=alive).state, tree.jobs) == ("skipped", 2)
+    assert tree.waited_for(asked).state == "success"
+    assert tree.scored(run_id="again", alive=alive).state == "skipped"
+    assert tree.scored(run_id="late", emission=0, alive=alive).state == "skipped"
+    assert (tree.is_finished(), tree.jobs) == (True, 2)
+
+
+def test_a_request_whose_run_died_is_not_answered_by_a_run_of_before_it(scoring, lake):
+    """The run that was emitted before ends after the second emission: that has its job all the same."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    first = tree.scored(run_id="first", wait=False).result
+    time.sleep(1.1)  # the storage's times are whole seconds
+    assert tree.due(options={"rescore": DAY}) == [DAY]
+    tree.scored(run_id="dies", wait=False, alive=["first"])
+    tree.routing.let_pass(timedelta(hours=7))
+    assert tree.due() == [DAY]
+    tree.waited_for(first)
+    tree.score(alive=["first"])
+    assert (tree.is_finished(), tree.jobs) == (True, 3)
+
+
 def test_one_routers_scoring_is_not_anothers(scoring, lake):
     """Two models score one tree below one root: each has its own asset, and its own finished days."""
     tree = Tree(scoring)
@@ -254,15 +315,7 @@ def test_a_scoring_that_a_sensor_waits_for_is_finished_too(scoring, lake, deferr
     assert tree.due() == [DAY]
     job = tree.scored(wait=False).result
     assert not tree.is_finished()
-    sensor = AzureMLBatchJobSensor(
-        task_id="scored",
-        job=job,
-        storage_conn_id="onelake_default",
-        deferrable=deferrable,
-        poke_interval=0.3,
-    )
-    sensor.first_wait = 0.1
-    done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY)
+    done = tree.waited_for(job, deferrable=deferrable)
     assert done.state == "success", done.text
     assert (tree.is_finished(), tree.jobs) == (True, 1)
 
@@ -306,11 +359,19 @@ def test_a_failed_job_is_the_end_for_a_sensor_with_tries_left(scoring, lake):
     tree.land("a.csv", good=False)
     assert tree.due() == [DAY]
     job = tree.scored(wait=False).result
-    sensor = AzureMLBatchJobSensor(
-        task_id="scored", job=job, storage_conn_id="onelake_default", poke_interval=0.3
-    )
-    done = run_to_end(sensor, connections=scoring.connections, partition_key=DAY, max_tries=3)
+    done = tree.waited_for(job, max_tries=3)
     assert (done.state, tree.has_failed()) == ("failed", True)
+
+
+def test_one_mapped_tasks_success_does_not_hide_anothers_failure(scoring, lake):
+    """Two models score the day, and one cannot read it: that is a failure, whichever ends last."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    other = {"endpoint_name": "breast-cancer-classifier"}
+    assert tree.scored(map_index=1, changes=other).state == "failed"
+    tree.score(map_index=0)
+    assert tree.has_failed()
 
 
 @pytest.mark.parametrize("changes", [{"write_manifest": False}, {"storage_conn_id": None}])

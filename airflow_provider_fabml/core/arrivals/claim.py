@@ -2,7 +2,8 @@
 
 A router emits a partition again when its lease ends (`core.arrivals.due`), and cannot know whether the
 run of before still waits for its turn. So each state of the data has one blob, which a run makes
-before its POST and no other can make then: two runs of the same data do not both score it.
+before its POST and no other can make then: two runs of the same data do not both score it. A run that
+a person asked for takes the claim from every run that was emitted before the request.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.request import instant
 from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.scoring.run_identity import partition_folder, task_folder
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 
 # Names that begin with _ are data to nobody.
@@ -21,10 +25,15 @@ FOLDER = "_claims"
 
 
 class Claim(NamedTuple):
-    """The DAG run that holds it."""
+    """The DAG run that holds it, and when its partition was emitted (unknown in older blobs)."""
 
     dag_id: str
     run_id: str
+    emitted_at: datetime | None = None
+
+    def is_of(self, other: Claim) -> bool:
+        """Whether both are the same run's."""
+        return self[:2] == other[:2]
 
 
 def claim_path(identity: RunIdentity, digest: str) -> str:
@@ -35,7 +44,8 @@ def claim_path(identity: RunIdentity, digest: str) -> str:
 
 def to_bytes(claim: Claim) -> bytes:
     """Give the blob's content."""
-    return json.dumps(claim._asdict(), ensure_ascii=False).encode()
+    at = claim.emitted_at.isoformat() if claim.emitted_at else None
+    return json.dumps({**claim._asdict(), "emitted_at": at}, ensure_ascii=False).encode()
 
 
 def read_claim(content: bytes) -> Claim | None:
@@ -44,6 +54,6 @@ def read_claim(content: bytes) -> Claim | None:
         found = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(found, dict) or set(found) != set(Claim._fields):
+    if not isinstance(found, dict) or not {"dag_id", "run_id"} <= found.keys():
         return None
-    return Claim(**{name: str(value) for name, value in found.items()})
+    return Claim(str(found["dag_id"]), str(found["run_id"]), instant(found.get("emitted_at")))

@@ -13,10 +13,13 @@ by this task instance   due: its event did not go out, or a person cleared the t
 within its lease        in flight
 lost                    due, up to `tries` times in all; then failed
 finished                never due; failed: never due
+asked for by a person   due; then as above, but only a run of that emission, or of a later one, ends it
 ======================  ==========================================================================
 
-New data (another digest) and a person's request make any of them due. A run that was only slow is not
-lost: it holds the claim (`core.arrivals.claim`), and the run of the later emission is skipped.
+New data (another digest) and a person's request make any of them due. A request is kept through later
+emissions of the same data (`core.arrivals.request`); `core.arrivals.outcome` says how scorings end. A run
+that was only slow is not lost: it holds the claim (`core.arrivals.claim`), and the run of the later
+emission is skipped, unless a person asked for that one since.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_fabml.core.arrivals.ledger import Entry, Ledger, State
+from airflow_provider_fabml.core.arrivals.outcome import outcome
 from airflow_provider_fabml.core.arrivals.short_digest import short
 
 if TYPE_CHECKING:
@@ -60,6 +64,12 @@ class Decision(NamedTuple):
     def __str__(self) -> str:
         counted = {name: len(getattr(self, name)) for name in self._fields[:-1]}
         return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counted.items())
+
+    @property
+    def requested(self) -> dict[str, datetime]:
+        """When a person asked for what is due, by key; nothing of what nobody asked for."""
+        when = {key: self.ledger[key].requested_at for key in self.due}
+        return {key: at for key, at in when.items() if at is not None}
 
 
 class _Is(Enum):
@@ -110,8 +120,8 @@ def due(
     for key in sorted(ready, key=order):
         entry = ledger.get(key)
         entry = entry if entry is not None and entry.is_of(ready[key]) else None
-        outcome = _outcome(scored[key], ready[key], entry)
-        entry = _ended(entry, ready[key], outcome) if outcome is not None else entry
+        ended = outcome(scored[key], ready[key], entry)
+        entry = _ended(entry, ready[key], ended) if ended is not None else entry
         found = _Is.DUE if key in requested else _judge(entry, now, policy, author)
         groups[found].append(key)
         if found in {_Is.FINISHED, _Is.FAILED}:
@@ -129,19 +139,6 @@ def due(
         tuple(groups[_Is.FAILED]),
         after,
     )
-
-
-def _outcome(manifests: Iterable[Manifest], digest: str, entry: Entry | None) -> State | None:
-    """How the scoring of this data ended, or None; what ended before an emission is not its end."""
-    if entry is not None and entry.state is State.FINISHED:
-        return State.FINISHED
-    since = entry.at if entry is not None else 0
-    ends = {
-        one.completed for one in manifests if one.digest == digest and one.at.timestamp() >= since
-    }
-    if not ends:
-        return None
-    return State.FINISHED if True in ends else State.FAILED
 
 
 def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _Is:
@@ -163,7 +160,10 @@ def _ended(entry: Entry | None, digest: str, state: State) -> Entry:
 
 def _emitted(entry: Entry | None, digest: str, now: datetime, author: str, *, anew: bool) -> Entry:
     """Count an emission; another try of the same task instance makes the same one again."""
-    before = 0
-    if entry is not None and entry.is_of(digest) and not anew:
-        before = entry.emissions - (entry.by == author)
-    return Entry(short(digest), State.EMITTED, int(now.timestamp()), before + 1, author)
+    at = int(now.timestamp())
+    if entry is None or not entry.is_of(digest):
+        return Entry(short(digest), State.EMITTED, at, 1, author, at if anew else 0)
+    again = entry.by == author
+    before = 0 if anew else entry.emissions - again
+    asked = at if anew and not (again and entry.asked) else entry.asked
+    return Entry(short(digest), State.EMITTED, at, before + 1, author, asked)

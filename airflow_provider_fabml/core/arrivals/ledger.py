@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +12,8 @@ from airflow_provider_fabml.core.arrivals.short_digest import short
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Of what is finished nothing more is needed than the digest.
-_SHORT_ROW = 2
+# Of what is finished nothing more is needed than the digest; what nobody asked for has no `asked`.
+_SHORT_ROW, _FULL_ROW = 2, 6
 
 
 class State(StrEnum):
@@ -27,7 +28,8 @@ class Entry(NamedTuple):
     """The newest emission of a partition.
 
     `digest` is the start of the data's digest, `at` the time of the emission (seconds since 1970),
-    `emissions` how often this data was emitted, `by` who did it.
+    `emissions` how often this data was emitted, `by` who did it. `asked` is when a person wanted this
+    data again (the time of the look that took the request), 0 where nobody did.
     """
 
     digest: str
@@ -35,6 +37,12 @@ class Entry(NamedTuple):
     at: int = 0
     emissions: int = 0
     by: str = ""
+    asked: int = 0
+
+    @property
+    def requested_at(self) -> datetime | None:
+        """`asked` as an instant."""
+        return datetime.fromtimestamp(self.asked, UTC) if self.asked else None
 
     def is_of(self, digest: str) -> bool:
         """Whether it is about data with this digest."""
@@ -57,8 +65,9 @@ def _entry(row: object) -> Entry | None:
     if not isinstance(row, list):
         return None
     try:
-        digest, state, at, emissions, by = row if len(row) > _SHORT_ROW else [*row, 0, 0, ""]
-        return Entry(str(digest), State(state), int(at), int(emissions), str(by))
+        full = row if len(row) > _SHORT_ROW else [*row, 0, 0, ""]
+        digest, state, at, emissions, by, asked = full if len(full) == _FULL_ROW else [*full, 0]
+        return Entry(str(digest), State(state), int(at), int(emissions), str(by), int(asked))
     except (TypeError, ValueError):
         return None
 
@@ -80,4 +89,7 @@ def ledger_json(
 
 def _row(entry: Entry) -> list[Any]:
     row = [entry.digest, entry.state.value]
-    return row if entry.state is State.FINISHED else [*row, entry.at, entry.emissions, entry.by]
+    if entry.state is State.FINISHED:
+        return row
+    asked = [entry.asked] if entry.asked else []
+    return [*row, entry.at, entry.emissions, entry.by, *asked]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_fabml.core.arrivals.request import instant
 from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.jobs.manifest import NAME
 from airflow_provider_fabml.core.scoring.run_identity import encode_segment
@@ -20,7 +21,8 @@ class Manifest(NamedTuple):
     """One scoring of one state of a partition's data, how it ended, and when that was written.
 
     `digest` is the short one. `endpoint` scored it, in a task (its id and map index) of a run that
-    goes back to partitions of these `assets`, by name; of none where no router asked for it.
+    goes back to partitions of these `assets`, by name, emitted at `emitted_at` the last time; of none
+    where no router asked for it.
     """
 
     partition: str
@@ -31,6 +33,13 @@ class Manifest(NamedTuple):
     assets: tuple[str, ...] = ()
     run_id: str | None = None
     task: tuple[str | None, int | None] = (None, None)
+    dag_id: str | None = None
+    emitted_at: datetime | None = None
+
+    @property
+    def scoring(self) -> tuple[object, ...]:
+        """What tells the scorings of one partition apart, whichever run made them."""
+        return (self.endpoint, self.dag_id, *self.task)
 
     def answers(self, asset: str, endpoint: str | None) -> bool:
         """Whether it counts for the router of an asset, which may be after one endpoint's results."""
@@ -66,6 +75,8 @@ def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
             tuple(assets) if isinstance(assets, list) else (),
             run.get("run_id"),
             (run.get("task_id"), run.get("map_index")),
+            run.get("dag_id"),
+            instant(run.get("emitted_at")),
         )
         for digest in digests
     )

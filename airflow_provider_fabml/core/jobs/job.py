@@ -29,8 +29,8 @@ class JobHandle(NamedTuple):
     in UTC, taken from the service's clock where it is known. ``attempt`` counts from 1.
     ``inputs`` have ``count``, ``bytes`` and ``digest`` too where they were looked at before the POST;
     ``run`` is who had it started (`RunIdentity`, ``assets``: the names of those whose partition is
-    scored, and ``emitted``: the digest that their routers know the data by), and None for a job of
-    which only the name is known.
+    scored, ``emitted``: the digest that their routers know the data by, and ``emitted_at``: when they
+    emitted it, the last time before the run), and None for a job of which only the name is known.
     """
 
     job_name: str

@@ -54,9 +54,11 @@ def digest(version: int) -> str:
     return f"{version:064x}"[::-1]
 
 
-def manifest(key: str, version: int, *, completed: bool = True, at: datetime = NOW) -> Manifest:
+def manifest(
+    key: str, version: int, *, completed: bool = True, at: datetime = NOW, **changes
+) -> Manifest:
     """The end of a scoring."""
-    return Manifest(key, digest(version), completed, at)
+    return Manifest(key, digest(version), completed, at, **changes)
 
 
 READY = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3).map(digest))
@@ -67,12 +69,14 @@ ENTRIES = st.builds(
     st.integers(-7200, 0).map(lambda ago: int(NOW.timestamp()) + ago),
     st.integers(1, 3),
     st.sampled_from(["", "other"]),
+    st.sampled_from([0, int(NOW.timestamp()) - 3600]),
 )
 LEDGERS = st.dictionaries(st.sampled_from(KEYS), ENTRIES)
 MANIFESTS = st.lists(
     st.builds(
         manifest, st.sampled_from(KEYS), st.integers(1, 3), completed=st.booleans(),
         at=st.integers(-7200, 0).map(lambda ago: NOW + timedelta(seconds=ago)),
+        emitted_at=st.sampled_from([None, NOW - 2 * HOUR, NOW - HOUR]),
     )
 )  # fmt: skip
 
@@ -136,8 +140,9 @@ class Routing(RuleBasedStateMachine):
         self.ready: dict[str, str] = {}
         self.ledger: Ledger = {}
         self.manifests: list[Manifest] = []
-        self.running: list[tuple[str, str]] = []
+        self.running: list[tuple[str, str, datetime]] = []
         self.ended: set[tuple[str, str]] = set()
+        self.asked: dict[tuple[str, str], datetime] = {}
         self.emissions: dict[tuple[str, str], list[datetime]] = {}
 
     @rule(key=st.sampled_from(KEYS))
@@ -155,22 +160,35 @@ class Routing(RuleBasedStateMachine):
     @rule(data=st.data(), how=st.sampled_from(["completed", "failed", "lost"]))
     def ends(self, data, how: str) -> None:
         """A run leaves a manifest, or nothing at all."""
-        key, found = run = data.draw(st.sampled_from(self.running))
+        key, found, since = run = data.draw(st.sampled_from(self.running))
         self.running.remove(run)
-        if how != "lost":
-            self.manifests.append(Manifest(key, found, how == "completed", self.now))
-            self.ended.add(run)
+        if how == "lost":
+            return
+        self.manifests.append(Manifest(key, found, how == "completed", self.now, emitted_at=since))
+        if since >= self.asked.get((key, found), since):
+            self.ended.add((key, found))
 
-    @rule(dies=st.sampled_from(["", "before the ledger", "after the ledger"]))
-    def wakes(self, dies: str) -> None:
+    @rule(
+        dies=st.sampled_from(["", "before the ledger", "after the ledger"]),
+        asks=st.sampled_from(["", "", *KEYS]),
+    )
+    def wakes(self, dies: str, asks: str) -> None:
         """A router runs; if it dies it is tried again, as another try of the same task."""
         self.woken += 1
-        by = f"run-{self.woken}"
+        self.now += timedelta(seconds=1)  # no two runs look within one second
+        by, wanted = f"run-{self.woken}", {asks} & self.ready.keys()
         if dies:
-            decision = self._decided(by)
+            decision = self._decided(by, wanted)
             self.ledger = decision.ledger if dies == "after the ledger" else self.ledger
-        decision = self._decided(by)
+        decision = self._decided(by, wanted)
         self.ledger = read_ledger(ledger_json(decision.ledger, order))
+        for key in wanted:
+            run = (key, self.ready[key])
+            self.asked[run] = self.now
+            self.ended.discard(run)
+            self.emissions.pop(run, None)
+        finished = {(key, self.ready[key]) for key in decision.finished}
+        assert finished <= self.ended, "finished by what no request is answered by"
         for key in decision.due:
             run = (key, self.ready[key])
             before = self.emissions.setdefault(run, [])
@@ -178,15 +196,16 @@ class Routing(RuleBasedStateMachine):
             assert all(self.now - at >= HOUR for at in before), "emitted twice within a lease"
             before.append(self.now)
             assert len(before) <= POLICY.tries, "a loop"
-            self.running.append(run)
+            self.running.append((*run, self.now))
         assert all((key, found) in self.emissions for key, found in self.ready.items()), "left out"
 
-    def _decided(self, by: str) -> Decision:
-        return decide(self.ready, self.ledger, *self.manifests, now=self.now, by=by)
+    def _decided(self, by: str, wanted: set[str]) -> Decision:
+        keywords = {"now": self.now, "by": by, "requested": wanted}
+        return decide(self.ready, self.ledger, *self.manifests, **keywords)
 
 
 TestRouting = Routing.TestCase
-TestRouting.settings = settings(max_examples=60, stateful_step_count=30)
+TestRouting.settings = settings(max_examples=200, stateful_step_count=30)
 
 
 def test_failed_data_is_due_only_when_it_is_new_or_asked_for():
@@ -201,6 +220,45 @@ def test_failed_data_is_due_only_when_it_is_new_or_asked_for():
     assert asked.due == ("a",)
     after = decide({"a": digest(1)}, asked.ledger, failed, by="another", now=NOW + HOUR)
     assert after.in_flight == ("a",), "an older failure is not the requested run's"
+
+
+def test_a_request_is_answered_by_a_run_that_was_emitted_for_it_or_later():
+    """What was emitted before and ends later is no answer, nor what no router asked for."""
+    ready, later = {"a": digest(1)}, NOW + HOUR
+    asked = decide(ready, decide(ready).ledger, requested=["a"], now=later, by="asked")
+    assert (asked.due, asked.requested) == (("a",), {"a": later})
+    for since in (NOW, None):
+        end = manifest("a", 1, at=later, emitted_at=since)
+        assert decide(ready, asked.ledger, end, now=later, by="next").in_flight == ("a",)
+    lost = decide(ready, asked.ledger, now=later + HOUR, by="next")
+    assert (lost.due, lost.requested) == (("a",), {"a": later})
+    answer = manifest("a", 1, at=later + HOUR, emitted_at=later)
+    assert decide(ready, lost.ledger, answer, now=later + HOUR, by="last").finished == ("a",)
+    assert decide({"a": digest(2)}, lost.ledger, now=later, by="new data").requested == {}
+
+
+def test_rows_of_a_ledger_of_before_requests_are_read():
+    """Five values, or two of what is finished: nobody asked for those."""
+    rows = {"a": ["d", "e", 7, 2, "x"], "b": ["d", "f"]}
+    entries = {"a": Entry("d", State.EMITTED, 7, 2, "x", 0), "b": Entry("d", State.FINISHED)}
+    assert read_ledger({"partitions": rows}) == entries
+
+
+SOON = NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("other", [{"task": ("score", 1)}, {"dag_id": "other"}, {"endpoint": "b"}])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_partition_is_finished_when_no_scoring_of_it_failed_last(other, first):
+    """A mapped task's, a DAG's, an endpoint's failure stands beside another's success, until it is mended."""
+    own = {"task": ("score", 0), "dag_id": "dag", "endpoint": "a"}
+    ends = [
+        manifest("a", 1, at=NOW if first else SOON, **own),
+        manifest("a", 1, completed=False, at=SOON if first else NOW, **{**own, **other}),
+    ]
+    assert decide({"a": digest(1)}, {}, *ends).failed == ("a",)
+    mended = manifest("a", 1, at=SOON + HOUR, **{**own, **other})
+    assert decide({"a": digest(1)}, {}, *ends, mended).finished == ("a",)
 
 
 def test_a_run_that_ends_after_its_lease_is_recognized():
