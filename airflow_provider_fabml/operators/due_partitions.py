@@ -215,7 +215,7 @@ def _report(decision: Decision, found: Mapping[str, Partition], requested: Set[s
 
     :raises AirflowSkipException: nothing is due.
     """
-    for key in sorted(requested - set(decision.due)):
+    for key in sorted(requested - {*decision.due, *decision.later}):
         why = found[key].verdict.reason if key in found else "nothing of it is there"
         log.warning("%s is asked for and not emitted: %s", key, why)
     if decision.failed:

@@ -127,13 +127,15 @@ def due(
         if found in {_Is.FINISHED, _Is.FAILED}:
             state = State.FINISHED if found is _Is.FINISHED else State.FAILED
             after[key] = _ended(entry, ready[key], state)
-    going = groups[_Is.DUE][: policy.limit]
+    going, later = groups[_Is.DUE][: policy.limit], groups[_Is.DUE][policy.limit :]
+    for key in {*later} & {*requested}:
+        after[key] = _noted(ready[key], now)
     for key in going:
         entry = ledger.get(key)
         after[key] = _emitted(entry, ready[key], now, author, anew=key in requested)
     return Decision(
         tuple(going),
-        tuple(groups[_Is.DUE][policy.limit :]),
+        tuple(later),
         tuple(groups[_Is.FINISHED]),
         tuple(groups[_Is.IN_FLIGHT]),
         tuple(groups[_Is.FAILED]),
@@ -156,6 +158,11 @@ def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _
 
 def _ended(entry: Entry | None, digest: str, state: State) -> Entry:
     return (entry or Entry(short(digest), state))._replace(state=state)
+
+
+def _noted(digest: str, now: datetime) -> Entry:
+    """Keep a request that this look emits nothing for: nothing is in flight, and nothing ends it."""
+    return Entry(short(digest), State.EMITTED, asked=int(now.timestamp()))
 
 
 def _emitted(entry: Entry | None, digest: str, now: datetime, author: str, *, anew: bool) -> Entry:

@@ -282,6 +282,19 @@ def test_a_look_emits_no_more_than_it_may():
     assert decide(ready, first.ledger, policy=policy, by="next").due == ("c",)
 
 
+def test_a_request_over_the_limit_is_kept_for_the_next_look():
+    """It is no emission yet: what is finished is emitted at the next look, and by nobody's naming it."""
+    policy, ready = POLICY._replace(limit=1), {"a": digest(1), "b": digest(1)}
+    done = decide(ready, {}, manifest("a", 1), manifest("b", 1))
+    assert done.finished == ("a", "b")
+    asked = decide(ready, done.ledger, policy=policy, requested=["a", "b"], by="asked", now=SOON)
+    assert (asked.due, asked.later) == (("a",), ("b",))
+    ledger = read_ledger(ledger_json(asked.ledger, order))
+    following = decide(ready, ledger, manifest("b", 1, at=SOON), policy=policy, by="next", now=SOON)
+    assert (following.due, following.requested) == (("b",), {"b": SOON})
+    assert following.in_flight == ("a",)
+
+
 def test_a_partition_that_is_being_restated_is_remembered():
     """While it is not complete its entry stays; when it is gone the entry goes."""
     first = decide({"a": digest(1)})
