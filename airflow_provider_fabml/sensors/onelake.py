@@ -70,8 +70,12 @@ class OneLakeShortcutSensor(UniformSensor):
     :param min_bytes: least sum of their sizes. (templated)
     :param min_file_bytes: least size of each file; a smaller one holds all back. (templated)
     :param marker: exact name below the path (e.g. ``_SUCCESS``) that is written last. (templated)
-    :param quiet_for: seconds (or `timedelta`) since the last write, by the server's clock. Only
-        this, a marker or a manifest tells that a file of more than 0 bytes is complete. (templated)
+    :param marker_last: the marker vouches for no file that was written after it, as when data is
+        appended below an old ``_SUCCESS``. False takes a marker of any age: for copies (AzCopy) that
+        may bring it before the files.
+    :param quiet_for: seconds (or `timedelta`) since the last write, by the server's clock, also to
+        hidden names below the path, such as a part in ``_temporary``. Only this, a marker or a
+        manifest tells that a file of more than 0 bytes is complete. (templated)
     :param allow_empty_files: count 0-byte files as well.
     :param delta_version: the path is a Delta table that has reached this version (0: any). (templated)
     :param manifest: the files that must be there, and no other counts: ``{name: bytes or None}``, or
@@ -112,6 +116,7 @@ class OneLakeShortcutSensor(UniformSensor):
         marker: str | None = None,
         quiet_for: float | timedelta | str = 0,
         allow_empty_files: bool = False,
+        marker_last: bool = True,
         delta_version: int | str | None = None,
         manifest: str | Mapping[str, int | None] | None = None,
         predicate: str | Callable[[str, int, str, datetime], bool] | None = None,
@@ -129,6 +134,7 @@ class OneLakeShortcutSensor(UniformSensor):
         self.marker = marker
         self.quiet_for = quiet_for
         self.allow_empty_files = allow_empty_files
+        self.marker_last = marker_last
         self.delta_version = delta_version
         self.manifest = manifest
         self.predicate = None if predicate is None else parse_predicate(predicate)
@@ -159,6 +165,7 @@ class OneLakeShortcutSensor(UniformSensor):
             trigger_kwargs={
                 **fields,
                 "allow_empty_files": self.allow_empty_files,
+                "marker_last": self.marker_last,
                 "predicate": self.predicate,
                 "timeout": self.timeout,
                 "grace": max(limit.total_seconds() - self.timeout, 0),

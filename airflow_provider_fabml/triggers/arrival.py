@@ -67,7 +67,8 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
 
     All other keywords are rules that must hold for each partition, as with ``OneLakeShortcutSensor``:
     ``glob``, ``min_count``, ``min_bytes``, ``min_file_bytes``, ``marker``, ``quiet_for``,
-    ``allow_empty_files``.
+    ``marker_last``, ``allow_empty_files``. A hidden name above the partitions belongs to none of them:
+    Spark's ``_temporary`` beside ``date=…`` holds no partition back, one within it does.
     """
 
     def __init__(

@@ -99,7 +99,9 @@ def _next(tree: str, dice: random.Random) -> Version:
     longest = {SCORED: 8.0, AT_ONCE: QUIET_FOR / 3, ANY_TIME: LATE}[after]
     wait = dice.uniform(QUIET_FOR if after == ANY_TIME else 0, longest)
     change: Callable[[random.Random], tuple[Step, ...]] = dice.choice(
-        [shapes.late, shapes.restated_marked if tree == MARKED else shapes.restated]
+        [shapes.appended, shapes.restated_marked]
+        if tree == MARKED
+        else [shapes.late, shapes.restated]
     )
     return Version(after, wait, change(dice))
 

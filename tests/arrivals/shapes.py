@@ -55,6 +55,16 @@ def late(dice: random.Random) -> tuple[Step, ...]:
     return (Step(0, "write", f"late-{dice.randrange(10_000):04}.csv", _rows(dice)),)
 
 
+def appended(dice: random.Random) -> tuple[Step, ...]:
+    """Two more files below the old marker, which is then written anew.
+
+    The first comes a second after it at least: storage's times are whole seconds.
+    """
+    gaps = [1.0, dice.uniform(0, LONGEST_GAP), dice.uniform(0, LONGEST_GAP)]
+    files = [step._replace(gap=gap) for gap in gaps[:2] for step in late(dice)]
+    return *files, Step(gaps[2], "write", MARKER)
+
+
 def junk(tree: str) -> dict[str, tuple[Step, ...]]:
     """Folders beside the partitions that are none, or never become complete."""
     data = Step(0, "write", "part-0.csv", 3)

@@ -44,6 +44,7 @@ ROWS = [
     _rules("rules-quiet-long", "milliseconds", "quiet_for", quiet_for=900_000),
     _rules("rules-marker", "a pattern as marker", "marker", marker="*.done"),
     _rules("rules-marker-temporary", "a marker that vanishes", "marker", marker="_temporary/x"),
+    _rules("rules-marker-last", "the age of no marker", "marker_last", marker_last=False),
     _rules("rules-flag", "neither true nor false", "allow_empty_files", allow_empty_files="maybe"),
     _rules(
         "rules-empty-files",

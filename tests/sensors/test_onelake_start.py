@@ -65,6 +65,7 @@ def test_no_worker_is_needed_before_the_end(connections, container):
             time.sleep(0.05)
         shown.append(supervisor.xcoms["onelake_verdict"])
         container.upload_blob("datasets/2026/01/05/b.csv", b"3")
+        container.upload_blob("datasets/2026/01/05/_SUCCESS", b"", overwrite=True)
 
     later = threading.Thread(target=land_once_it_is_shown)
     later.start()

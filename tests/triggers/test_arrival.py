@@ -58,6 +58,7 @@ def test_complete_partitions_are_told_once_and_again_when_restated(
             land(container, 2, "_SUCCESS", b"")
             await until(lambda: triggerer.keys("landing")[1:] == ["2026-01-02"])
             land(container, 1, "b.csv")
+            land(container, 1, "_SUCCESS", b"")
             await until(lambda: triggerer.keys("landing")[2:] == ["2026-01-01"])
             await looks(listed)
         async with triggerer.life({ASSET: watch(marker="_SUCCESS")}):

@@ -65,10 +65,9 @@ class Survey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """What the pages so far had of one partition; `marked` is when its marker was written."""
+    """What the pages so far had of one partition."""
 
     seen: Seen
-    marked: datetime | None = None
     pages: int = 0
 
 
@@ -118,12 +117,9 @@ def _with_page(
 
 
 def _added(tally: _Tally, blobs: list[Blob]) -> _Tally:
-    return replace(
-        tally,
-        seen=fold(tally.seen, blobs),
-        marked=marked_at(tally.seen, blobs) or tally.marked,
-        pages=tally.pages + 1,
-    )
+    marked = marked_at(tally.seen, blobs) or tally.seen.marked
+    seen = replace(fold(tally.seen, blobs), marked=marked)
+    return _Tally(seen, pages=tally.pages + 1)
 
 
 def _judged(tallies: Mapping[str, _Tally], started: datetime) -> dict[str, Partition]:
@@ -133,12 +129,15 @@ def _judged(tallies: Mapping[str, _Tally], started: datetime) -> dict[str, Parti
 def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
     """Judge one partition; of a marker that came during the look, the files may be on no page."""
     seen = tally.seen
-    if seen.rules.marker is not None and tally.marked is None:
+    if seen.rules.marker is not None and seen.marked is None:
         return Partition(key, seen.folder, not_marked(seen))
-    if tally.marked is not None and tally.pages > 1 and tally.marked >= started:
+    if seen.marked is not None and tally.pages > 1 and seen.marked >= started:
         why = not_ready(seen, f"the marker {marker_of(seen)} came during the look")
         return Partition(key, seen.folder, why, ripe_in=1)
     found = verdict(seen, seen.rules, started)
+    last = seen.last_write if seen.newest is not None else None
     # The storage's times are whole seconds, so what is left of them is, too.
-    left = 0 if found.ready else math.ceil(young_for(seen.newest, seen.rules.quiet_for, started))
+    left = (
+        0 if found.ready else math.ceil(young_for(last and last.at, seen.rules.quiet_for, started))
+    )
     return Partition(key, seen.folder, found, ripe_in=left)

@@ -6,6 +6,7 @@ client share every decision and only carry requests.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_fabml.core.storage.conversation import (
@@ -65,7 +66,8 @@ def look(path: str, rules: Rules, predicate: Predicate | None = None) -> Look:
     seen = start(path, rules, predicate=predicate)
     if (marker := marker_of(seen)) is not None:
         head = yield HeadBlob(marker)
-        if marked_at(seen, head.blobs) is None:
+        seen = replace(seen, marked=marked_at(seen, head.blobs))
+        if seen.marked is None:
             return not_marked(seen)
     if rules.manifest is not None:
         return (yield from _judge_expected(seen, rules.manifest))
@@ -82,7 +84,8 @@ def _judge_expected(seen: Seen, manifest: str | Mapping[str, int | None]) -> Loo
     expected = yield from _expected(seen.folder, manifest)
     if isinstance(expected, Unreadable):
         return not_ready(seen, expected.reason)
-    return (yield from _judge_folder(start(seen.folder, seen.rules, expected=expected)))
+    again = start(seen.folder, seen.rules, expected=expected)
+    return (yield from _judge_folder(replace(again, marked=seen.marked)))
 
 
 def _expected(
@@ -100,6 +103,8 @@ def _expected(
 
 def _judge_folder(seen: Seen) -> Look:
     prefix = join(seen.folder, literal_prefix(seen.rules.glob))
+    if seen.rules.quiet_for:  # who writes under a hidden name beside the files is seen, too
+        prefix = prefix[: prefix.rfind("/") + 1]
     token: str | None = None
     while True:
         answer = yield ListPage(prefix, token=token)

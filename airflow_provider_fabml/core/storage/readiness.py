@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_fabml.core.storage.glob import compile_glob, is_hidden
-from airflow_provider_fabml.core.storage.reasons import facts, held_back, is_fresh, missing
+from airflow_provider_fabml.core.storage.reasons import (
+    facts,
+    held_back,
+    is_fresh,
+    missing,
+    unvouched,
+)
 from airflow_provider_fabml.core.storage.rules import Predicate, Rules
 
 if TYPE_CHECKING:
@@ -38,6 +44,13 @@ SAMPLE = 20
 DIGEST_BITS = 256
 
 
+class Write(NamedTuple):
+    """When a file was written last; `name` is relative to the watched folder."""
+
+    at: datetime
+    name: str
+
+
 class Blob(NamedTuple):
     """One entry of a listing; `name` is the whole path in the container."""
 
@@ -55,6 +68,8 @@ class Seen:
     `empty` are 0-byte files and `parents` the folders that have files: a 0-byte entry that is one
     of them is a directory whose mark was lost. `small` is a file below `min_file_bytes`, `wrong`
     one that is not as large as the manifest says, `missing` what the manifest names and no page had.
+    `written` is the last write to a file that the rules choose, `hidden` that to a hidden name, such
+    as a part in ``_temporary``; `marked` is when the marker was written.
     """
 
     folder: str
@@ -69,6 +84,9 @@ class Seen:
     small: tuple[str, int] | None = None
     wrong: tuple[str, int] | None = None
     missing: frozenset[str] = frozenset()
+    written: Write | None = None
+    hidden: Write | None = None
+    marked: datetime | None = None
     expected: Mapping[str, int | None] | None = None
     predicate: Predicate | None = field(default=None, compare=False)
 
@@ -76,6 +94,11 @@ class Seen:
     def in_progress(self) -> str | None:
         """A 0-byte file that is no directory, or None."""
         return min(self.empty - self.parents, default=None)
+
+    @property
+    def last_write(self) -> Write | None:
+        """The newest of all writes that `quiet_for` is counted from, or None."""
+        return max(filter(None, (self.written, self.hidden)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +137,10 @@ def start(
 
 def fold(state: Seen, page: Iterable[Blob]) -> Seen:
     """Add one page, in any order and of any size, to what was seen."""
-    named = [(name, blob) for blob in page if (name := _relative(blob, state)) is not None]
-    return _add(state, named)
+    blobs = list(page)
+    named = [(name, blob) for blob in blobs if (name := _relative(blob, state)) is not None]
+    hidden = [Write(b.last_modified, name) for b in blobs if (name := _hidden(b, state))]
+    return replace(_add(state, named), hidden=_last(state.hidden, hidden))
 
 
 def fold_file(state: Seen, blob: Blob) -> Seen:
@@ -144,6 +169,7 @@ def _add(state: Seen, named: list[tuple[str, Blob]]) -> Seen:
         small=_first(state.small, small),
         wrong=_first(state.wrong, wrong),
         missing=state.missing - {name for name, _ in named},
+        written=_last(state.written, [Write(blob.last_modified, name) for name, blob in named]),
     )
 
 
@@ -169,6 +195,21 @@ def _parents(name: str) -> list[str]:
 def _first(known: tuple[str, int] | None, found: list[tuple[str, Blob]]) -> tuple[str, int] | None:
     named = [(name, blob.size) for name, blob in found]
     return min([*named, *([known] if known else [])], default=None)
+
+
+def _last(known: Write | None, found: list[Write]) -> Write | None:
+    return max([*found, *([known] if known else [])], default=None)
+
+
+def _hidden(blob: Blob, state: Seen) -> str | None:
+    """Give the name of what is hidden below the folder: no data, but a sign of who is at work.
+
+    What says that all is complete is no such sign.
+    """
+    inside = f"{state.folder}/" if state.folder else ""
+    name = blob.name.removeprefix(inside).rstrip("/")
+    spoken = name in (state.rules.marker, state.rules.manifest, *(state.expected or ()))
+    return name if blob.name.startswith(inside) and is_hidden(name) and not spoken else None
 
 
 def _relative(blob: Blob, state: Seen) -> str | None:
@@ -210,7 +251,8 @@ def _own_name(blob: Blob) -> str:
 
 def settled(state: Seen, now: datetime) -> bool:
     """Whether no further page can make this look a success, so that it may stop here."""
-    return state.small is not None or state.wrong is not None or is_fresh(state, now)
+    held = state.small or state.wrong or unvouched(state)
+    return held is not None or is_fresh(state, now)
 
 
 def verdict(state: Seen, rules: Rules, now: datetime, *, more: bool = False) -> Verdict:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_fabml.core.storage.readiness import Seen
+    from airflow_provider_fabml.core.storage.readiness import Seen, Write
     from airflow_provider_fabml.core.storage.rules import Rules
 
 
@@ -40,8 +40,10 @@ def held_back(state: Seen, now: datetime, *, more: bool = False) -> str | None:
     seen = f"{'more than ' if more else ''}{files(state.count)}{age(state.newest, now)}"
     if state.small:
         return f"{seen}{_small_hint(state)}"
+    if (late := unvouched(state)) is not None:
+        return f"{seen}; {_after_marker(state, late)}"
     if is_fresh(state, now):
-        return f"{seen}; {state.rules.quiet_for:g} s without a write are wanted"
+        return f"{seen}; {_hidden_hint(state, now)}{state.rules.quiet_for:g} s without a write are wanted"
     waits = state.rules.min_file_bytes > 0 or (
         state.rules.quiet_for > 0 and state.rules.marker is None
     )
@@ -49,8 +51,15 @@ def held_back(state: Seen, now: datetime, *, more: bool = False) -> str | None:
 
 
 def is_fresh(state: Seen, now: datetime) -> bool:
-    """Whether the newest file is younger than `quiet_for`."""
-    return is_young(state.newest, state.rules.quiet_for, now)
+    """Whether the last write is younger than `quiet_for`."""
+    return is_young(state.last_write and state.last_write.at, state.rules.quiet_for, now)
+
+
+def unvouched(state: Seen) -> Write | None:
+    """Give the last write if it came after the marker that should vouch for it, or None."""
+    if state.marked is None or state.written is None or not state.rules.marker_last:
+        return None
+    return state.written if state.written.at > state.marked else None
 
 
 def is_young(written: datetime | None, quiet_for: float, now: datetime) -> bool:
@@ -63,6 +72,21 @@ def young_for(written: datetime | None, quiet_for: float, now: datetime) -> floa
     if written is None or quiet_for <= 0:
         return 0
     return max(quiet_for - (now - written).total_seconds(), 0)
+
+
+def _after_marker(state: Seen, late: Write) -> str:
+    seconds = (late.at - (state.marked or late.at)).total_seconds()
+    return (
+        f"{late.name} was written {seconds:.0f} s after the marker {state.rules.marker}, which "
+        "vouches for nothing newer (if the marker may be older than the files: marker_last=False)"
+    )
+
+
+def _hidden_hint(state: Seen, now: datetime) -> str:
+    hidden = state.hidden
+    if hidden is None or hidden != state.last_write:
+        return ""
+    return f"{hidden.name} was written {max((now - hidden.at).total_seconds(), 0):.0f} s ago, "
 
 
 def _unlike_manifest(state: Seen) -> str:

@@ -14,9 +14,10 @@ class Rules(NamedTuple):
     """All of it must hold (see `core.storage.readiness_rules` for how a user writes it).
 
     `glob`, `marker` and `manifest` are relative to the watched folder. `min_bytes` is the sum over
-    the files, `min_file_bytes` holds for each. `quiet_for` is in seconds since the last write, by
-    the server's clock. `manifest` is the name of a JSON file or ``{name: bytes or None}``;
-    `predicate` is ``module:function``.
+    the files, `min_file_bytes` holds for each. `quiet_for` is in seconds since the last write, also
+    to hidden names, by the server's clock. With `marker_last` a marker vouches for no file that was
+    written after it. `manifest` is the name of a JSON file or ``{name: bytes or None}``; `predicate`
+    is ``module:function``.
     """
 
     glob: str | None = None
@@ -24,6 +25,7 @@ class Rules(NamedTuple):
     min_bytes: int = 0
     min_file_bytes: int = 0
     marker: str | None = None
+    marker_last: bool = True
     quiet_for: float = 0
     allow_empty_files: bool = False
     delta_version: int | None = None

@@ -16,6 +16,7 @@ def check_together(rules: Rules) -> None:
     """
     _check_table(rules)
     _check_sizes(rules)
+    _check_marker(rules)
     _check_glob(rules)
     _check_manifest(rules)
 
@@ -54,6 +55,17 @@ def _check_sizes(rules: Rules) -> None:
             value=rules.min_file_bytes,
             reason="empty files are allowed and forbidden at once",
             remedy="leave out allow_empty_files or min_file_bytes.",
+        )
+
+
+def _check_marker(rules: Rules) -> None:
+    if rules.marker is None and not rules.marker_last:
+        raise UsageError(
+            rule="rules-marker-last",
+            field="marker_last",
+            value=False,
+            reason="there is no marker that could be older than the files",
+            remedy="name the marker, or leave out marker_last.",
         )
 
 

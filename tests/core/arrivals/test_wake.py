@@ -179,7 +179,9 @@ def test_the_young_ripen():
         "daily/date=2026-01-02/a.csv": 30,
         "daily/date=2026-01-03/_temporary/a.csv": 1,
     }
+    hidden = {"daily/date=2026-01-02/_temporary/b.csv": 4}
     assert ripe_after(listing(blobs, watches=(quiet,))) == {"daily/date=2026-01-01": 7}
+    assert ripe_after(listing(blobs | hidden, watches=(quiet,)))["daily/date=2026-01-02"] == 6
     assert ripe_after(listing(blobs, watches=(quiet, longer))) == {
         "daily/date=2026-01-01": 7,
         "daily/date=2026-01-02": 30,

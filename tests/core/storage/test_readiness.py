@@ -45,6 +45,17 @@ def judge(*blobs: Blob, folder: str = "d", **rules) -> Verdict:
             "2 files, newest 12 s ago; 60 s without a write are wanted",
         ),
         (
+            [blob("a"), blob("_temporary/0/b", age=3)],
+            {"quiet_for": 60},
+            "1 file, newest 3600 s ago; _temporary/0/b was written 3 s ago, 60 s without a write are "
+            "wanted",
+        ),
+        (
+            [blob("a"), blob(".staging", age=3, directory=True)],
+            {"quiet_for": 60, "glob": "*"},
+            "1 file, newest 3600 s ago; .staging was written 3 s ago, 60 s without a write are wanted",
+        ),
+        (
             [blob("a"), blob("b", size=0)],
             {"quiet_for": 60},
             "1 file, newest 3600 s ago; 0-byte file in progress: b (if empty files are meant to be "
@@ -65,6 +76,10 @@ def test_the_reason_says_what_is_missing(found, rules, reason):
         ([blob("a", age=0)], {}),
         ([blob("a"), blob("b", size=0)], {}),
         ([blob("a", age=60)], {"quiet_for": 60}),
+        ([blob("a"), blob("_temporary/0/b", age=60)], {"quiet_for": 60}),
+        ([blob("a"), blob("_temporary/0/b", age=0)], {}),
+        ([blob("a"), blob("_SUCCESS", age=0)], {"quiet_for": 60, "marker": "_SUCCESS"}),
+        ([blob("a"), blob("_files.json", age=0)], {"quiet_for": 60, "manifest": "_files.json"}),
         ([blob("a", size=0)], {"allow_empty_files": True}),
         ([blob("a"), blob("b", size=0)], {"quiet_for": 60, "marker": "_SUCCESS"}),
         ([], {"min_count": 0, "marker": "_SUCCESS"}),
@@ -164,3 +179,21 @@ def test_only_a_new_reason_is_new():
     assert not same_reason("1 of 5 files, newest 12 s ago", "2 of 5 files, newest 12 s ago")
     assert not same_reason("a", None)
     assert "never looked at" in timeout_text("p", 5, None)
+
+
+@pytest.mark.parametrize(
+    ("age", "rules", "ready"),
+    [(10, {}, True), (9, {}, True), (11, {}, False), (11, {"marker_last": False}, True)],
+)
+def test_a_marker_vouches_for_what_was_there_before_it(age, rules, ready):
+    """A file that is newer than the marker is not vouched for, not even in a second of its own."""
+    wanted = Rules(marker="_SUCCESS", **rules)
+    written = [blob("old"), blob("part", age=10)]
+    marked = NOW - timedelta(seconds=age)
+    result = verdict(fold(Seen("d", wanted, marked=marked), written), wanted, NOW)
+
+    assert result.ready == ready
+    assert ready or result.reason == (
+        "2 files, newest 10 s ago; part was written 1 s after the marker _SUCCESS, which vouches for "
+        "nothing newer (if the marker may be older than the files: marker_last=False)"
+    )

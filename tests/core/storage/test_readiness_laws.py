@@ -47,6 +47,7 @@ RULES = st.one_of(
         min_bytes=st.integers(0, 8),
         min_file_bytes=st.integers(0, 2),
         marker=st.sampled_from([None, "a", "_x"]),
+        marker_last=st.booleans(),
         quiet_for=st.sampled_from([0, 30]),
         allow_empty_files=st.booleans(),
     ),
@@ -54,10 +55,14 @@ RULES = st.one_of(
 )
 
 
-def judge(blobs: list[Blob], rules: Rules, now: datetime = NOW, size: int = 1000) -> Verdict:
-    """Judge a listing in pages of `size`."""
+def judge(
+    blobs: list[Blob], rules: Rules, now: datetime = NOW, size: int = 1000, marked: int = 50
+) -> Verdict:
+    """Judge a listing in pages of `size`, with a marker that is `marked` seconds old."""
     expected = rules.manifest if isinstance(rules.manifest, dict) else None
     state = start("d", rules, expected=expected)
+    if rules.marker is not None:
+        state = replace(state, marked=NOW - timedelta(seconds=marked))
     for at in range(0, len(blobs), size):
         state = fold(state, blobs[at : at + size])
     return verdict(state, rules, now)
@@ -77,6 +82,14 @@ def test_time_alone_only_makes_ready(blobs, rules, seconds):
     """What is ready stays ready while nobody writes."""
     later = judge(blobs, rules, NOW + timedelta(seconds=seconds))
     assert later.ready or not judge(blobs, rules).ready
+
+
+@given(BLOBS, RULES, st.integers(0, 100), st.integers(0, 100))
+def test_a_later_marker_only_makes_ready(blobs, rules, age, later):
+    """A marker written anew never takes back what an older one vouched for."""
+    older, newer = max(age, later), min(age, later)
+    again = judge(blobs, rules, marked=newer)
+    assert again.ready or not judge(blobs, rules, marked=older).ready
 
 
 @given(BLOBS, RULES, st.integers(0, 3), st.integers(0, 5), st.integers(0, 60))
