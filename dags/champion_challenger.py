@@ -1,14 +1,13 @@
-r"""Score one folder with two deployments of an endpoint, and count how often they agree.
+r"""Score one folder with two deployments of an endpoint, and count how often they agree::
 
-Each is a job of its own, at a path of its own (~map0, ~map1). Clear one to score with it again::
-
-    Files/datasets/uci-heart-unlabeled -> score, once for each deployment -> agree
+Files/datasets/uci-heart-unlabeled -> score, one mapped job for each deployment -> agree
 """
 
 from collections import Counter
 from typing import Any
 
 from airflow.sdk import DAG, XComArg, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_fabml import UriFolder
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
@@ -32,7 +31,7 @@ with DAG("champion_challenger", schedule=None, default_args=ARGS, tags=["fabml"]
         with hook.get_client() as client:
             texts = [client.read_start(hook.resolve(one["score"]["uri"]), MOST) for one in outputs]
         if MOST in map(len, texts):
-            raise ValueError(f"A file has {MOST} bytes or more: too much to compare in one go.")
+            raise AirflowFailException(f"A file has {MOST} bytes or more: too much to compare.")
         old, new = (Counter(text.splitlines()) for text in texts)  # their order is each job's own
         return {"rows": old.total(), "alike": (old & new).total()}
 

@@ -22,9 +22,10 @@ BLOB_ROLES = (
     "permissions read and list."
 )
 QUEUE_ROLES = (
-    "Give the identity the role Storage Queue Data Contributor on the account, or on the queue and "
-    "its poison queue, which then must be there already; new assignments take minutes. A SAS needs "
-    "the permissions read, add, update and process, and create for the poison queue."
+    "Give the identity the role Storage Queue Data Message Processor on the queue, and Storage Queue "
+    "Data Message Sender on its poison queue, which must be there already; new assignments take "
+    "minutes. A SAS needs the permissions read, add, update and process, and create for the poison "
+    "queue."
 )
 _LOGIN = "Check the connection's auth fields: key, SAS (expired? lacks list permission?), identity."
 _REMEDIES = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.scoring.kind_rules import parse_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 CHOICES = ("cancel", "leave")
 # Our deadline comes this much before Airflow's own timeout, so that the job is settled first.
@@ -32,6 +35,31 @@ def _check_choice(field: str, value: object) -> None:
             reason="there are two choices for the job",
             remedy=f"use one of {', '.join(CHOICES)}",
         )
+
+
+def check_keywords(given: Mapping[str, Any], known: Collection[str], *, of: str) -> None:
+    """Refuse a keyword that a class does not take.
+
+    :param of: the class that the user calls.
+    :raises UsageError: rule ``keyword-unknown``.
+    """
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise UsageError(
+            rule="keyword-unknown",
+            field=unknown,
+            value=given[unknown],
+            reason=f"{of} has no such keyword",
+            remedy=f"{instead_of(unknown, known)}.",
+        )
+
+
+def instead_of(unknown: str, known: Collection[str]) -> str:
+    """What to do with a keyword that does not exist: the one of the known that is most like it."""
+    import difflib
+
+    meant = difflib.get_close_matches(unknown, sorted(known), n=1)
+    return f"write {meant[0]}" if meant else "leave it out"
 
 
 def is_number(value: Any, low: float, high: float) -> bool:

@@ -18,6 +18,7 @@ from airflow_provider_fabml.core.options import check_options
 from airflow_provider_fabml.core.scoring.invocation import fixed_outputs, parse_invocation
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.azure_ml import AzureMLBatchHook
+from airflow_provider_fabml.hooks.keywords import check_operator_keywords
 from airflow_provider_fabml.links.azure_ml import AzureMLStudioJobLink
 from airflow_provider_fabml.operators.scoring_run import ScoringRun
 from airflow_provider_fabml.operators.worker_wait import Interruptible
@@ -129,6 +130,7 @@ class AzureMLInvokeBatchEndpointOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         # Each entry of the result is an XCom of its own too, so that score.output["job_name"] works.
+        check_operator_keywords(type(self), kwargs)
         super().__init__(**{"multiple_outputs": True, **kwargs})
         self.endpoint_name = endpoint_name
         self.inputs = inputs

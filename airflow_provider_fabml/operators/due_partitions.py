@@ -17,6 +17,7 @@ from airflow_provider_fabml.core.arrivals.manifest import in_terms_of
 from airflow_provider_fabml.core.arrivals.outputs_place import check_outputs
 from airflow_provider_fabml.core.arrivals.router_options import (
     check_between,
+    check_counted,
     check_router,
     parse_policy,
     parse_requested,
@@ -24,6 +25,7 @@ from airflow_provider_fabml.core.arrivals.router_options import (
 from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
+from airflow_provider_fabml.hooks.keywords import check_operator_keywords
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.operators.emitted import extra_of
 
@@ -95,9 +97,10 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         check_between(arrivals, asset, kind=Asset)
+        check_operator_keywords(type(self), kwargs)
         super().__init__(**{**kwargs, "outlets": [*_as_list(kwargs.get("outlets")), asset]})
         self.policy = parse_policy(lease=lease, tries=tries, limit=limit)
-        check_router(output_root, rescore, arrivals.watch.template)
+        check_router(output_root, rescore, endpoint_name, arrivals.watch.template)
         self.arrivals = arrivals
         self.asset = asset
         self.output_root = output_root
@@ -106,6 +109,8 @@ class OneLakeDuePartitionsOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Emit what is due."""
+        with airflow_errors():
+            check_counted(self.endpoint_name)
         wish = _Wish(
             self.arrivals,
             self.asset,
@@ -137,6 +142,7 @@ def due_partitions(
 
     with airflow_errors():
         check_between(arrivals, asset, kind=Asset)
+        check_counted(endpoint_name)
         policy = parse_policy(lease=lease, tries=tries, limit=limit)
     wish = _Wish(arrivals, asset, output_root, endpoint_name, rescore, policy)
     return _emit(get_current_context(), wish)
@@ -191,7 +197,7 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
 def _look(wish: _Wish, ledger: Ledger) -> tuple[Location, Survey, list[Manifest]]:
     """Ask storage what is there, and what was scored of it."""
     hook, watch = OneLakeStorageHook(wish.arrivals.onelake_conn_id), wish.arrivals.watch
-    root = hook.resolve(wish.arrivals.path)
+    root = hook.resolve(wish.arrivals.tree_key.path)
     outputs = hook.resolve(wish.output_root, field="output_root")
     check_outputs(watch.template, root, outputs)
     with hook.get_client() as client:

@@ -44,6 +44,7 @@ def plan_of(
     """What this try wants submitted; a request to Azure ML takes ``request_time`` at most."""
     from airflow_provider_fabml.clients.plan import Plan
 
+    _check_key(context)
     identity, emitted = identity_of(context), emitted_for(context)
     assets = tuple(sorted({one.asset for one in emitted}))
     asked = bool(context["dag_run"].clear_number)
@@ -63,6 +64,15 @@ def plan_of(
         emitted=None if asked else _one_digest(emitted),
         emitted_at=max((one.looked_at for one in emitted), default=None),
     )
+
+
+def _check_key(context: Context) -> None:
+    """Refuse a run of which no router would learn (`check_unmapped`)."""
+    from airflow_provider_fabml.core.arrivals.router_options import check_unmapped
+
+    run = context["dag_run"]
+    told = [event for event in run.consumed_asset_events if "tree" in (event.extra or {})]
+    check_unmapped(run.partition_key, [(event.asset.name, event.partition_key) for event in told])
 
 
 def _warn(

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
+from airflow_provider_fabml.hooks.keywords import check_operator_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ class UniformSensor(BaseSensorOperator):
 
     def __init__(self, *, deferrable: bool | None = None, **kwargs: Any) -> None:
         # Each entry of the result is an XCom of its own too: sensor.output["datastore_uri"] works.
+        check_operator_keywords(type(self), kwargs)
         super().__init__(**{"multiple_outputs": True, **kwargs})
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)

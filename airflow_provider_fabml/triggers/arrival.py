@@ -20,6 +20,7 @@ from airflow_provider_fabml.core.arrivals.watch_options import (
 from airflow_provider_fabml.core.arrivals.written import check_written
 from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.options import check_poll_interval
+from airflow_provider_fabml.core.storage.dates import dated
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory, stores_of
 from airflow_provider_fabml.hooks.onelake import OneLakeStorageHook
 from airflow_provider_fabml.triggers.arrival_member import Member
@@ -139,7 +140,7 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
         """Which tree is listed."""
         name = self.storage_queue
         queue = QueueKey(self.queue_conn_id or self.onelake_conn_id, name) if name else None
-        return TreeKey(self.onelake_conn_id, self.path, queue)
+        return TreeKey(self.onelake_conn_id, dated(self.path, None, field="path"), queue)
 
     def shared_stream_key(self) -> Hashable:
         """One listing for all triggers of this connection and path."""

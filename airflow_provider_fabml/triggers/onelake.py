@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_fabml.core.connections.connection_id import check_connection_id
 from airflow_provider_fabml.core.errors import PermanentError, TransientError, UsageError
 from airflow_provider_fabml.core.jobs.polling import TRIGGER_FLOOR
 from airflow_provider_fabml.core.storage.landing import (
@@ -100,8 +101,9 @@ class OneLakeShortcutTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event."""
-        hook = OneLakeStorageHook(self.onelake_conn_id)
         try:
+            check_connection_id(self.onelake_conn_id, field="onelake_conn_id")
+            hook = OneLakeStorageHook(self.onelake_conn_id)
             async with await hook.aget_client() as client:
                 event = await self._wait(hook, client)
         except (PermanentError, UsageError) as error:

@@ -14,6 +14,7 @@ from airflow_provider_fabml.core.arrivals.partition_template import parse_templa
 from airflow_provider_fabml.core.arrivals.queue_options import check_queue
 from airflow_provider_fabml.core.arrivals.router_options import (
     check_between,
+    check_unmapped,
     parse_policy,
     parse_requested,
 )
@@ -127,6 +128,12 @@ ROWS = [
         partial(check_outputs, TEMPLATE, TREE, TREE.child("scored")),
         "due-outputs-in-tree",
         "output_root",
+    ),
+    Row(
+        "a week of days that a router emitted",
+        partial(check_unmapped, "2026-W05", [("due", "2026-01-31")]),
+        "due-mapped",
+        "partition_key",
     ),
     Row("a number for keys", partial(parse_requested, 3, TEMPLATE), "due-requested", "rescore"),
 ]

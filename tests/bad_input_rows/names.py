@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bad_input_rows.row import BadInput
 
 from airflow_provider_fabml.core.scoring.invocation import parse_invocation
@@ -16,10 +18,12 @@ def named(endpoint: object, deployment: object = None) -> None:
 
 
 ROWS = [
-    BadInput("an endpoint 'None'", lambda: named("None"), "endpoint-name-missing", "endpoint_name"),
+    BadInput(
+        "an endpoint 'None'", partial(named, "None"), "endpoint-name-missing", "endpoint_name"
+    ),
     BadInput(
         "an endpoint's URL",
-        lambda: named("https://heart.westeurope.inference.ml.azure.com/jobs"),
+        partial(named, "https://heart.westeurope.inference.ml.azure.com/jobs"),
         "endpoint-name-form",
         "endpoint_name",
     ),

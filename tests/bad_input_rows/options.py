@@ -6,7 +6,7 @@ from typing import Any
 
 from bad_input_rows.row import BadInput
 
-from airflow_provider_fabml.core.options import check_options
+from airflow_provider_fabml.core.options import check_keywords, check_options
 
 
 def chosen(**changed: Any) -> None:
@@ -22,5 +22,11 @@ ROWS = [
         lambda: chosen(poll_interval=0),
         "poll-interval",
         "poll_interval",
+    ),
+    BadInput(
+        "a misspelt keyword",
+        lambda: check_keywords({"quite_for": 5}, {"quiet_for"}, of="OneLakeShortcutSensor"),
+        "keyword-unknown",
+        "quite_for",
     ),
 ]

@@ -129,7 +129,7 @@ def test_refusals_name_the_roles(row):
 
 def test_the_table_has_every_role():
     """A role that a remedy names is in the table."""
-    roles = r"AzureML [A-Z]\w+ [A-Z]\w+|Storage (?:Blob|Queue) Data \w+|Viewer"
+    roles = r"AzureML [A-Z]\w+ [A-Z]\w+|Storage (?:Blob|Queue) Data (?:Message )?\w+|Viewer"
     named = set(re.findall(roles, role_words()))
     assert named == {row[1] for row in ROLES}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException
 from support.operators import new_run, score
 from support.scoring import HEADER, ROWS, Scoring
 from support.task_runner import TaskOutcome, run_task, run_to_end
@@ -430,3 +431,14 @@ def test_an_event_says_little_of_each_partition_of_its_wake_up(scoring, lake):
     (digest,) = tree.told[0]["digests"].values()
     assert len(digest) == 16
     assert int(digest, 16)
+
+
+def test_a_run_whose_key_a_mapper_changed_is_refused(scoring, lake):
+    """The key of a week may be that of its first day, and no router would learn that it was scored."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    done = tree.scored(consumed_key="2026-02-01", max_tries=3)
+    assert (type(done.error), tree.jobs) == (AirflowFailException, 0)
+    assert "partition_key = '2026-01-31'" in str(done.error)
+    assert "no mapper that changes keys" in str(done.error)

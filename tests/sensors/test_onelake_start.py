@@ -111,6 +111,19 @@ def test_it_ends_as_the_other_modes_do(connections):
     assert "no mapping row" in str(errors[2])
 
 
+@pytest.mark.parametrize("rendered", ["my lake", "", "None or so"])
+def test_a_connection_id_that_a_template_made_wrong_is_refused_in_our_words(rendered):
+    """The triggerer asks nobody for a connection that cannot be."""
+    task = waiting("Files/datasets/x", onelake_conn_id=f"{{{{ '{rendered}' }}}}")
+    ends, supervisor = begun(task, {}, logical_date=DAY)
+    outcome = resumed(task, ends, supervisor)
+
+    assert type(outcome.error) is AirflowFailException
+    assert f"onelake_conn_id = {rendered!r}: no connection can have this id" in str(outcome.error)
+    assert "Remedy: write the id of a connection" in str(outcome.error)
+    assert not any(type(one).__name__ == "GetConnection" for one in supervisor.sent)
+
+
 @pytest.mark.parametrize(
     ("limit", "timeout", "grace"), [(None, 360, 300), (90, 90, 30), (30, 30, 0)]
 )

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from airflow.sdk import Asset, AssetWatcher
+from airflow.sdk import DAG, Asset, AssetWatcher
 from airflow.sdk.exceptions import AirflowFailException
-from bad_input_rows import arrivals, readiness, storage
+from bad_input_rows import arrivals, names, readiness, storage
 from bad_input_rows.row import BadInput
+from support.operators import score
 from support.task_runner import run_task
 from support.watching import AssetSupervisor
 
@@ -40,14 +41,17 @@ from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.readiness_rules import parse_rules
 from airflow_provider_fabml.core.storage.uri import parse_uri
 from airflow_provider_fabml.core.storage.watched_path import check_watched_path
+from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
 from airflow_provider_fabml.operators.due_partitions import (
     OneLakeDuePartitionsOperator,
     due_partitions,
 )
+from airflow_provider_fabml.sensors.azure_ml import AzureMLBatchJobSensor
 from airflow_provider_fabml.sensors.onelake import OneLakeShortcutSensor
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
-ROWS = [*readiness.ROWS, *arrivals.ROWS, *storage.ROWS]
+ENDPOINTS = [row for row in names.ROWS if row.field == "endpoint_name"]
+ROWS = [*readiness.ROWS, *arrivals.ROWS, *storage.ROWS, *ENDPOINTS]
 # A lakehouse or mapping that only the connection knows is judged when the task has it.
 OF_THE_CONNECTION = {
     "shortcut-unmapped",
@@ -89,6 +93,14 @@ def router(**changes: Any) -> OneLakeDuePartitionsOperator:
     )
 
 
+class Measured(OneLakeShortcutSensor):
+    """A user's own, with a keyword more."""
+
+    def __init__(self, *, of_heart: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.of_heart = of_heart
+
+
 def _path(call: functools.partial[Any]) -> dict[str, Any]:
     return {"path": call.args[0]}
 
@@ -120,6 +132,7 @@ IN_A_ROUTER: dict[Any, Callable[..., dict[str, Any]]] = {
     parse_policy: lambda call: call.keywords,
     parse_requested: lambda call: {"rescore": call.args[0]},
     PartitionTemplate.folder_of: lambda call: {"rescore": [call.args[0]]},
+    names.named: lambda call: {"endpoint_name": call.args[0]},
 }
 
 
@@ -182,12 +195,13 @@ def test_there_are_many_and_each_rule_is_met():
     assert len({case.row.rule for case in TRIGGER}) >= 50
     assert len(TRIGGER) >= 60
     seen = {case.row.rule for case in EVERY}
-    rows = {row.rule for row in [*readiness.ROWS, *arrivals.ROWS]} | {
+    rows = {row.rule for row in [*readiness.ROWS, *arrivals.ROWS, *ENDPOINTS]} | {
         row.rule for row in storage.ROWS if getattr(row.call, "func", None) in IN_A_SENSOR
     }
     assert rows - seen - OF_THE_CONNECTION == {
         "date-missing",  # of a run without date
         "uri-jinja",  # of what was rendered and is a template still: below
+        "due-mapped",  # of a run that scores
         "due-outputs-in-tree",  # of connections, which the router asks when it runs
         *("start-not-deferrable", "start-upstream"),  # below
     }
@@ -233,6 +247,49 @@ def test_a_watcher_is_refused_in_its_own_words(changes: dict[str, Any], rule: st
     assert (refused.value.rule, told in str(refused.value)) == (rule, True), str(refused.value)
 
 
+MISSPELT = [
+    (sensor, {"quite_for": 5}, "quiet_for"),
+    (sensor, {"retires": 5}, "retries"),
+    (sensor, {"deferable": True}, "deferrable"),
+    (router, {"tires": 5}, "tries"),
+    (score, {"output_rot": "Files/x"}, "output_root"),
+    (AzureMLBatchJobSensor, {"task_id": "x", "job": "j", "soft_fial": True}, "soft_fail"),
+    (Measured, {"task_id": "x", "path": "Files/x", "of_hert": 5}, "of_heart"),
+]
+
+
+@pytest.mark.parametrize(("make", "wrong", "meant"), MISSPELT)
+def test_a_misspelt_keyword_names_the_one_that_was_meant(make: Any, wrong: Any, meant: str):
+    """Ours, Airflow's own, and those of a user's class."""
+    with pytest.raises(
+        UsageError, match=f"has no such keyword\nRemedy: write {meant}.$"
+    ) as refused:
+        make(**wrong)
+    assert refused.value.rule == "keyword-unknown"
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        (OneLakeShortcutSensor, {"path": "Files/x"}),
+        (AzureMLBatchJobSensor, {"job": "j"}),
+        (AzureMLInvokeBatchEndpointOperator, {"endpoint_name": "e-1", "output_root": "Files/x"}),
+        (Measured, {"path": "Files/x", "of_heart": "resting"}),
+    ],
+)
+def test_airflows_own_keywords_pass(kind: Any, own: dict[str, Any]):
+    """Those of the task, of the DAG's default_args, and those that mapping adds."""
+    with DAG("d", schedule=None, default_args={"retries": 4, "quite_for": 5}):
+        made = kind(
+            task_id="a", pool="p", doc_md="x", params={"n": 1}, trigger_rule="all_done", **own
+        )
+        first, *rest = own
+        kind.partial(task_id="b", pool="p", **{name: own[name] for name in rest}).expand(
+            **{first: [own[first]]}
+        )
+    assert (made.retries, made.pool) == (4, "p")
+
+
 def test_a_watcher_in_place_of_its_trigger_is_named():
     """The router's most likely mistake: the remedy says where the trigger is."""
     watcher = AssetWatcher(name="onelake", trigger=trigger())
@@ -240,7 +297,9 @@ def test_a_watcher_in_place_of_its_trigger_is_named():
         router(arrivals=watcher)
 
 
-@pytest.mark.parametrize("wrong", [{"arrivals": "Files/x"}, {"asset": [Asset("due")]}])
+@pytest.mark.parametrize(
+    "wrong", [{"arrivals": "Files/x"}, {"asset": [Asset("due")]}, {"endpoint_name": 5}]
+)
 def test_the_router_within_a_task_refuses_alike(wrong: dict[str, Any]):
     """The function fails for good, with the operator's words."""
     given = {"arrivals": trigger(), "asset": Asset("due"), "output_root": "Files/s", **wrong}
@@ -302,6 +361,7 @@ def test_a_template_that_renders_to_a_mistake_is_refused_before_any_request(case
         ({"output_root": "{{ 's3://lake/x' }}"}, "s3"),
         ({"rescore": "{{ 'None' }}"}, "None"),
         ({"rescore": ["{{ 'a/b' }}"]}, "a/b"),
+        ({"endpoint_name": "{{ '' }}"}, "no endpoint is named"),
     ],
 )
 def test_a_router_that_renders_to_a_mistake_asks_nobody(changes: dict[str, Any], reason: str):

@@ -33,19 +33,13 @@ def begin(dag: DAG, task_id: str, supervisor: Supervisor, **dates: datetime | No
     """
     from airflow.executors.workloads import TaskInstanceDTO
     from airflow.jobs.triggerer_job_runner import TriggerRunner
-    from airflow.models.trigger import Trigger
-    from airflow.sdk.module_loading import import_string
-    from airflow.serialization.decoders import smart_decode_trigger_kwargs
     from airflow.serialization.serialized_objects import DagSerialization
 
     encoded = json.loads(json.dumps(DagSerialization.to_dict(dag)))
     task = DagSerialization.from_dict(encoded).get_task(task_id)
     assert task.start_from_trigger is True
     args = task.start_trigger_args
-    row = Trigger(classpath=args.trigger_cls, kwargs=args.trigger_kwargs or {})
-    stored = Trigger._decrypt_kwargs(row.encrypted_kwargs)
-    kwargs = {name: smart_decode_trigger_kwargs(value) for name, value in stored.items()}
-    trigger = import_string(row.classpath)(**kwargs)
+    trigger = from_database(args.trigger_cls, args.trigger_kwargs or {})
     trigger.timeout_after = datetime.now(UTC) + args.timeout
     ti = TaskInstanceDTO(
         id=uuid.uuid4(),
@@ -65,6 +59,18 @@ def begin(dag: DAG, task_id: str, supervisor: Supervisor, **dates: datetime | No
         event = asyncio.run(asyncio.wait_for(first_event(trigger), 60))
     assert event is not None
     return Begun(args.next_method, event.payload, log)
+
+
+def from_database(classpath: str, arguments: dict[str, Any]) -> Any:
+    """Make a trigger of what Airflow's database keeps of it."""
+    from airflow.models.trigger import Trigger
+    from airflow.sdk.module_loading import import_string
+    from airflow.serialization.decoders import smart_decode_trigger_kwargs
+
+    row = Trigger(classpath=classpath, kwargs=arguments)
+    stored = Trigger._decrypt_kwargs(row.encrypted_kwargs)
+    kwargs = {name: smart_decode_trigger_kwargs(value) for name, value in stored.items()}
+    return import_string(row.classpath)(**kwargs)
 
 
 def _run_data(

@@ -222,6 +222,7 @@ def run_task(
     start_date: datetime = _STARTED,
     clear_number: int = 0,
     consumed: Sequence[Mapping[str, Any]] = (),
+    consumed_key: str | None = None,
     supervisor: Supervisor | None = None,
 ) -> TaskOutcome:
     """Run one phase of a task: from the start, or from `next_method` after a deferral.
@@ -231,6 +232,7 @@ def run_task(
     :param next_kwargs: plain values, e.g. ``{"event": {...}}``.
     :param clear_number: how often tasks of the DAG run were cleared.
     :param consumed: the ``extra`` of each asset event that the run goes back to.
+    :param consumed_key: the partition of those events, where a mapper gave the run another.
     :param supervisor: keeps XComs over phases; a new one if absent.
     """
     from airflow.sdk.execution_time.task_runner import run
@@ -253,6 +255,7 @@ def run_task(
             start_date=start_date,
             clear_number=clear_number,
             consumed=consumed,
+            consumed_key=consumed_key,
         )
         state, message, error = run(ti, ti.get_template_context(), structlog.get_logger())
     return TaskOutcome(
@@ -267,7 +270,7 @@ def run_task(
     )
 
 
-def _event(extra: Mapping[str, Any], at: datetime) -> Any:
+def _event(extra: Mapping[str, Any], at: datetime, key: str | None) -> Any:
     """An asset event as the API server tells a task of it."""
     from airflow.sdk.api.datamodels._generated import (
         AssetEventDagRunReference,
@@ -279,7 +282,12 @@ def _event(extra: Mapping[str, Any], at: datetime) -> Any:
         f"source_{name}" for name in ("task_id", "dag_id", "run_id", "map_index")
     )
     return AssetEventDagRunReference(
-        asset=asset, extra=json.loads(json.dumps(extra)), source_aliases=[], timestamp=at, **source
+        asset=asset,
+        extra=json.loads(json.dumps(extra)),
+        source_aliases=[],
+        timestamp=at,
+        partition_key=key,
+        **source,
     )
 
 
@@ -298,6 +306,7 @@ def make_task_instance(
     start_date: datetime,
     clear_number: int = 0,
     consumed: Sequence[Mapping[str, Any]] = (),
+    consumed_key: str | None = None,
 ) -> Any:
     """Make the runtime task instance that the task runner gets from the API server."""
     from airflow.sdk import DAG
@@ -324,7 +333,9 @@ def make_task_instance(
         run_after=_STARTED,
         run_type=DagRunType.MANUAL,
         state=DagRunState.RUNNING,
-        consumed_asset_events=[_event(extra, start_date) for extra in consumed],
+        consumed_asset_events=[
+            _event(extra, start_date, consumed_key or partition_key) for extra in consumed
+        ],
         clear_number=clear_number,
         partition_key=partition_key,
         partition_date=None,

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from support.task_runner import Supervisor, supervised
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
@@ -140,5 +141,5 @@ def test_predictions_are_compared_whole_or_not_at_all(bag, scoring, monkeypatch)
     with supervised(Supervisor(scoring.connections, {})):
         assert agree(outputs) == {"rows": 2, "alike": 1}
         monkeypatch.setitem(agree.__globals__, "MOST", len(lines))
-        with pytest.raises(ValueError, match="too much to compare"):
+        with pytest.raises(AirflowFailException, match="too much to compare"):
             agree(outputs)

@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 
 import pytest
-from support.task_runner import captured_log, supervised
+from airflow.sdk import Asset
+from support.start_from_trigger import from_database
+from support.task_runner import captured_log, run_task, supervised
 from support.watching import AssetSupervisor, Triggerer, accessors, land, until
 
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.storage.location import Location
+from airflow_provider_fabml.operators.due_partitions import OneLakeDuePartitionsOperator
 from airflow_provider_fabml.triggers import arrival
 from airflow_provider_fabml.triggers.arrival import OneLakeArrivalTrigger
 
@@ -347,3 +350,33 @@ def test_a_percent_in_a_name_survives_the_way_to_the_triggerer(watch, rules):
     there = OneLakeArrivalTrigger(**here.serialize()[1])
     assert there.watch == here.watch
     assert there.serialize() == here.serialize()
+
+
+@pytest.mark.parametrize(
+    ("written", "folder"), [("50%%Y", "50%Y"), ("50%%off", "50%off"), ("5% off", "5% off")]
+)
+def test_a_percent_in_a_path_is_one_of_the_folder(azurite, container, connections, written, folder):
+    """As with the sensor, and after the way through Airflow's database; the router looks there, too."""
+    container.upload_blob(f"{folder}/date=2026-01-01/a.csv", b"1")
+    row = {
+        "shortcut": "Files/lake",
+        "account": azurite.account,
+        "container": container.container_name,
+    }
+    connections["onelake_default"]["extra"] = {"mapping": [row]}
+    here = OneLakeArrivalTrigger(path=f"Files/lake/{written}", partitions="date=%Y-%m-%d")
+    stored = from_database(*here.serialize())
+    triggerer = Triggerer(connections)
+
+    async def story() -> None:
+        async with triggerer.life({ASSET: stored}):
+            await until(lambda: triggerer.keys("landing") == ["2026-01-01"])
+
+    asyncio.run(story())
+    told = triggerer.stored["landing"][0]["location"]["path"]
+    router = OneLakeDuePartitionsOperator(
+        task_id="due", arrivals=here, asset=Asset("due"), output_root="Files/lake/scores"
+    )
+    done = run_task(router, supervisor=AssetSupervisor(connections, {}))
+    emitted = done.result[0]["location"]["path"]
+    assert told == emitted == f"{folder}/date=2026-01-01"

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_fabml.core.arrivals.due import Policy
 from airflow_provider_fabml.core.arrivals.survey import Watch
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.scoring.invocation import parse_endpoint_name
 from airflow_provider_fabml.core.storage.location import check_path_shape
 from airflow_provider_fabml.core.storage.uri_text import waits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_fabml.core.arrivals.partition_template import PartitionTemplate
 
 SHORTEST_LEASE = timedelta(minutes=5)
@@ -67,15 +70,49 @@ def parse_policy(*, lease: object, tries: Any, limit: Any) -> Policy:
     return Policy(lease, tries, limit)
 
 
-def check_router(output_root: object, rescore: object, template: PartitionTemplate) -> None:
+def check_router(
+    output_root: object, rescore: object, endpoint_name: object, template: PartitionTemplate
+) -> None:
     """Refuse what can be judged when the DAG file is read; what waits for its value passes.
 
-    :raises UsageError: rules of `check_path_shape` and `parse_requested`.
+    :raises UsageError: rules of `check_path_shape`, `check_counted` and `parse_requested`.
     """
     check_path_shape(output_root, field="output_root")
+    if not waits(endpoint_name):
+        check_counted(endpoint_name)
     keys = rescore if isinstance(rescore, (list, tuple)) else (rescore,)
     if not any(map(waits, keys)):
         parse_requested(rescore, template)
+
+
+def check_counted(endpoint_name: object) -> None:
+    """Refuse what can be no endpoint's name; None is all of them.
+
+    :raises UsageError: rules of `parse_endpoint_name`.
+    """
+    if endpoint_name is not None:
+        parse_endpoint_name(endpoint_name)
+
+
+def check_unmapped(key: object, emitted: Iterable[tuple[str, str | None]]) -> None:
+    """Refuse a run whose key is not that of the partitions which routers emitted for it.
+
+    :param key: the run's partition key.
+    :param emitted: asset and partition key of each of their events.
+    :raises UsageError: rule ``due-mapped``.
+    """
+    asset, other = next((one for one in emitted if one[1] != key), ("", key))
+    if other != key:
+        raise UsageError(
+            rule="due-mapped",
+            field="partition_key",
+            value=key,
+            reason=f"this run goes back to partition {other} of asset {asset!r}, whose router would "
+            "never learn of its scoring, and emits it again after each lease",
+            remedy="schedule the scoring on the router's asset with PartitionedAssetTimetable and no "
+            "mapper that changes keys; for rollups use a sensor's outlet, as "
+            "dags/score_weekly_rollup.py does.",
+        )
 
 
 def parse_requested(value: object, template: PartitionTemplate) -> frozenset[str]:

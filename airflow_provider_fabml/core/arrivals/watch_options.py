@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_fabml.core.arrivals.partition_template import parse_template
 from airflow_provider_fabml.core.arrivals.survey import Watch
 from airflow_provider_fabml.core.arrivals.written import check_written, check_written_text
 from airflow_provider_fabml.core.errors import UsageError
+from airflow_provider_fabml.core.options import instead_of
 from airflow_provider_fabml.core.storage.dates import has_dates
 from airflow_provider_fabml.core.storage.readiness_rules import RULE_NAMES, parse_rules
 from airflow_provider_fabml.core.storage.rules import Rules
@@ -56,13 +56,12 @@ def check_rule_names(rules: Mapping[str, Any], *, of: str, beside: Iterable[str]
     known = [*RULE_NAMES, *beside]
     unknown = next((name for name in rules if name not in known), None)
     if unknown is not None:
-        meant = difflib.get_close_matches(unknown, [*_WATCHED, *beside], n=1)
         raise UsageError(
             rule="arrivals-keyword",
             field=unknown,
             value=rules[unknown],
             reason=f"{of} has no such keyword",
-            remedy=f"{'write ' + meant[0] if meant else 'leave it out'}; "
+            remedy=f"{instead_of(unknown, [*_WATCHED, *beside])}; "
             f"the rules are {', '.join(_WATCHED)}.",
         )
 

@@ -87,7 +87,7 @@ def parse_invocation(
             remedy="give the output's URI, or an output_root",
         )
     return Invocation(
-        endpoint_name=_endpoint_name(endpoint_name),
+        endpoint_name=parse_endpoint_name(endpoint_name),
         deployment_name=_deployment_name(deployment_name),
         inputs=parse_inputs({} if inputs is None else inputs),
         outputs=parsed_outputs,
@@ -96,7 +96,8 @@ def parse_invocation(
     )
 
 
-def _endpoint_name(name: object) -> str:
+def parse_endpoint_name(name: object) -> str:
+    """Give an endpoint's name. Raises ``UsageError``: rules ``endpoint-name-*``."""
     if not isinstance(name, str) or not name or name == "None":
         raise UsageError(
             rule="endpoint-name-missing",
