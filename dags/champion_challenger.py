@@ -1,6 +1,8 @@
-r"""Score one folder with two deployments of an endpoint, and count how often they agree::
+r"""Score one folder with two deployments of an endpoint, and count how often they agree.
 
-Files/datasets/uci-heart-unlabeled -> score, one mapped job for each deployment -> agree
+Each is a job of its own, at a path of its own (~map0, ~map1). Clear one to score with it again::
+
+    Files/datasets/uci-heart-unlabeled -> score, once for each deployment -> agree
 """
 
 from collections import Counter
@@ -27,8 +29,7 @@ with DAG("champion_challenger", schedule=None, default_args=ARGS, tags=["fabml"]
 
     @task
     def agree(outputs: Any) -> dict[str, int]:
-        hook = OneLakeStorageHook("onelake_default")
-        with hook.get_client() as client:
+        with (hook := OneLakeStorageHook("onelake_default")).get_client() as client:
             texts = [client.read_start(hook.resolve(one["score"]["uri"]), MOST) for one in outputs]
         if MOST in map(len, texts):
             raise AirflowFailException(f"A file has {MOST} bytes or more: too much to compare.")
