@@ -77,7 +77,8 @@ class OneLakeDuePartitionsOperator(BaseOperator):
         turn, or still have its job, it comes first, and the second is skipped.
     :param tries: how often the same data is emitted in all before it counts as failed. Failed
         partitions are due again with new data, or when ``rescore`` names them.
-    :param limit: most partitions of one wake-up; the others are due at the next.
+    :param limit: most partitions in flight at once, so that a backlog does not wait in Airflow's queue
+        for longer than its lease; the others are due at later wake-ups.
     """
 
     template_fields: Sequence[str] = ("output_root", "rescore", "endpoint_name")

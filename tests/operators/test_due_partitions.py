@@ -104,6 +104,7 @@ def test_complete_partitions_are_emitted_once_until_they_are_restated(router):
     router.scored(first)
     assert "2 finished, 0 in flight" in router.wake().text
     router.land(2, "b.csv")
+    router.land(2, "_SUCCESS", b"")
     again = router.wake()
     assert sorted(emitted(again)) == ["2026-01-02"]
     assert emitted(again) != emitted(first)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 class Policy(NamedTuple):
     """How long an emission may take until its manifest is there, and how often it is made.
 
-    `limit` is the most that one look emits; the others are due at the next.
+    `limit` is the most that may be in flight at once; the others are due at later looks.
     """
 
     lease: timedelta
@@ -127,7 +127,9 @@ def due(
         if found in {_Is.FINISHED, _Is.FAILED}:
             state = State.FINISHED if found is _Is.FINISHED else State.FAILED
             after[key] = _ended(entry, ready[key], state)
-    going, later = groups[_Is.DUE][: policy.limit], groups[_Is.DUE][policy.limit :]
+    room = policy.limit - len(groups[_Is.IN_FLIGHT])
+    mine = {key for key in groups[_Is.DUE] if key in ledger and ledger[key].by == author}
+    going, later = _portion(groups[_Is.DUE], mine, room)
     for key in {*later} & {*requested}:
         after[key] = _noted(ready[key], now)
     for key in going:
@@ -141,6 +143,13 @@ def due(
         tuple(groups[_Is.FAILED]),
         after,
     )
+
+
+def _portion(keys: list[str], mine: set[str], room: int) -> tuple[list[str], list[str]]:
+    """Give what goes out and what does not; first what an earlier try has in the ledger already."""
+    others = [key for key in keys if key not in mine]
+    later = others[max(room - len(mine), 0) :]
+    return [key for key in keys if key not in {*later}], later
 
 
 def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _Is:

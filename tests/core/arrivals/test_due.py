@@ -272,14 +272,25 @@ def test_a_run_that_ends_after_its_lease_is_recognized():
     assert decide({"a": digest(1)}, ledger, manifest("a", 1, at=now), now=now).finished == ("a",)
 
 
-def test_a_look_emits_no_more_than_it_may():
-    """What is over the limit is due at the next look, and no emission of this one."""
+def test_no_more_is_in_flight_than_may_be():
+    """What is over the limit is due once others have ended, and no emission before."""
     policy = POLICY._replace(limit=2)
     ready = dict.fromkeys(KEYS, digest(1))
     first = decide(ready, {}, policy=policy)
     assert (first.due, first.later) == (("a", "b"), ("c",))
     assert str(first) == "2 due, 1 later, 0 finished, 0 in flight, 0 failed"
-    assert decide(ready, first.ledger, policy=policy, by="next").due == ("c",)
+    second = decide(ready, first.ledger, policy=policy, by="next")
+    assert (second.due, second.later, second.in_flight) == ((), ("c",), ("a", "b"))
+    third = decide(ready, second.ledger, manifest("a", 1), policy=policy, by="third")
+    assert (third.due, third.later, third.in_flight) == (("c",), (), ("b",))
+
+
+def test_the_next_try_of_a_look_emits_what_the_first_had_decided():
+    """What landed between the two tries does not take its place: it would wait for its lease."""
+    policy = POLICY._replace(limit=2)
+    first = decide({"b": digest(1), "c": digest(1)}, policy=policy)
+    again = decide(dict.fromkeys(KEYS, digest(1)), first.ledger, policy=policy)
+    assert (again.due, again.later) == (("b", "c"), ("a",))
 
 
 def test_a_request_over_the_limit_is_kept_for_the_next_look():
@@ -290,9 +301,10 @@ def test_a_request_over_the_limit_is_kept_for_the_next_look():
     asked = decide(ready, done.ledger, policy=policy, requested=["a", "b"], by="asked", now=SOON)
     assert (asked.due, asked.later) == (("a",), ("b",))
     ledger = read_ledger(ledger_json(asked.ledger, order))
-    following = decide(ready, ledger, manifest("b", 1, at=SOON), policy=policy, by="next", now=SOON)
+    ends = manifest("a", 1, at=SOON, emitted_at=SOON), manifest("b", 1, at=SOON)
+    following = decide(ready, ledger, *ends, policy=policy, by="next", now=SOON)
     assert (following.due, following.requested) == (("b",), {"b": SOON})
-    assert following.in_flight == ("a",)
+    assert following.finished == ("a",)
 
 
 def test_a_partition_that_is_being_restated_is_remembered():
