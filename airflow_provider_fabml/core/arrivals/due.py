@@ -148,8 +148,9 @@ def due(
 def _portion(keys: list[str], mine: set[str], room: int) -> tuple[list[str], list[str]]:
     """Give what goes out and what does not; first what an earlier try has in the ledger already."""
     others = [key for key in keys if key not in mine]
-    later = others[max(room - len(mine), 0) :]
-    return [key for key in keys if key not in {*later}], later
+    free = max(room - len(mine), 0)
+    going = mine.union(others[:free])
+    return [key for key in keys if key in going], others[free:]
 
 
 def _judge(entry: Entry | None, now: datetime, policy: Policy, author: str) -> _Is:

@@ -135,9 +135,8 @@ def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
         why = not_ready(seen, f"the marker {marker_of(seen)} came during the look")
         return Partition(key, seen.folder, why, ripe_in=1)
     found = verdict(seen, seen.rules, started)
-    last = seen.last_write if seen.newest is not None else None
+    if found.ready or seen.newest is None:
+        return Partition(key, seen.folder, found)
+    young = young_for(seen.last_write and seen.last_write.at, seen.rules.quiet_for, started)
     # The storage's times are whole seconds, so what is left of them is, too.
-    left = (
-        0 if found.ready else math.ceil(young_for(last and last.at, seen.rules.quiet_for, started))
-    )
-    return Partition(key, seen.folder, found, ripe_in=left)
+    return Partition(key, seen.folder, found, ripe_in=math.ceil(young))
