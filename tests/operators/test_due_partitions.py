@@ -62,6 +62,7 @@ class Router:
                     {
                         "partition": key,
                         "status": status,
+                        "run": {"assets": ["due"]},
                         "inputs": {"heart": {"digest": found["digest"]}},
                     }
                 ),

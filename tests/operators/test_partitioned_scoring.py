@@ -364,6 +364,18 @@ def test_a_failed_job_is_the_end_for_a_sensor_with_tries_left(scoring, lake):
     assert (done.state, tree.has_failed()) == ("failed", True)
 
 
+def test_a_persons_own_failure_is_not_the_partitions(scoring, lake):
+    """Somebody tries another model on the day, in vain; the router's run is still to come."""
+    tree = Tree(scoring)
+    tree.land("a.csv")
+    assert tree.due() == [DAY]
+    tree.scored(consumed=[], changes={"endpoint_name": "breast-cancer-classifier"})
+    assert tree.jobs == 1
+    assert (tree.has_failed(), tree.due()) == (False, [])
+    tree.score()
+    assert tree.is_finished()
+
+
 def test_one_mapped_tasks_success_does_not_hide_anothers_failure(scoring, lake):
     """Two models score the day, and one cannot read it: that is a failure, whichever ends last."""
     tree = Tree(scoring)

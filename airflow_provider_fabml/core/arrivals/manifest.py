@@ -42,9 +42,13 @@ class Manifest(NamedTuple):
         return (self.endpoint, self.dag_id, *self.task)
 
     def answers(self, asset: str, endpoint: str | None) -> bool:
-        """Whether it counts for the router of an asset, which may be after one endpoint's results."""
-        asked = not self.assets or asset in self.assets
-        return asked and endpoint in {None, self.endpoint}
+        """Whether it counts for the router of an asset, which may be after one endpoint's results.
+
+        What no router asked for counts where it completed: that a person's own try failed says nothing
+        of the partition.
+        """
+        counts = asset in self.assets if self.assets else self.completed
+        return counts and endpoint in {None, self.endpoint}
 
 
 def read_manifest(content: bytes, at: datetime) -> tuple[Manifest, ...]:
