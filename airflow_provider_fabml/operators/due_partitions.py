@@ -54,6 +54,9 @@ class OneLakeDuePartitionsOperator(BaseOperator):
     but only a wake-up finds out. Give it ``retries``: what a killed try had decided is emitted by the
     next try at once, and else only after its lease.
 
+    Each look with something undecided lists ``output_root`` whole, 5,000 blobs a request: give a scoring
+    a root of its own.
+
     A partition is finished when a completed job's manifest names its data as input: the folder, or,
     where the rules choose a single file and it lies in that folder itself, the file (``UriFile``).
 

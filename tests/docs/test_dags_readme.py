@@ -9,9 +9,12 @@ import subprocess
 import pytest
 from support.markdown import ROOT, code_blocks, read, tables
 
+from airflow_provider_fabml.core.arrivals.claim import claim_path
 from airflow_provider_fabml.core.arrivals.router_options import parse_requested
 from airflow_provider_fabml.core.connections.queue_fields import POISON
+from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 from airflow_provider_fabml.emulator.loading import DEMO
+from airflow_provider_fabml.operators.due_partitions import LEASE, TRIES
 
 PAGE = read("dags/README.md")
 EXAMPLE = (ROOT / "dags/score_on_arrival.py").read_text(encoding="utf-8")
@@ -116,3 +119,12 @@ def test_the_local_azure_ml_has_both_deployments():
     (endpoint,) = [one for one in served if one["name"] == score.partial_kwargs["endpoint_name"]]
     asked = score.expand_input.value["deployment_name"]
     assert set(asked) <= {one["name"] for one in endpoint["deployments"]}
+
+
+def test_the_page_says_where_a_claim_lies_and_how_long_a_lease_is():
+    """What a person looks for in storage is there; the numbers are the router's own."""
+    (told,) = re.findall(r"`<output_root>/(\S+/_claims/\S+)`", PAGE)
+    run = RunIdentity("dag", "run", "task", partition_key="partition")
+    assert re.sub("[<>]", "", told) == claim_path(run, "digest")
+    assert f"`lease` ({LEASE.total_seconds() / 3600:g} hours" in PAGE
+    assert f"`tries` times in all ({TRIES})" in PAGE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.meanwhile import meanwhile, until
-from support.operators import new_run, score
+from support.operators import new_run, score, trigger_of
 from support.scoring import start_job
 from support.task_runner import Supervisor, first_event, run_task, run_to_end, supervised
 
@@ -138,13 +138,7 @@ def killed_trigger(scoring: Scoring, supervisor: Supervisor, **options) -> Azure
     """A trigger that waited for a new job, whose task the supervisor tells of."""
     handle = start_job(scoring)
     supervisor.xcoms["azure_ml_job"] = handle
-    trigger = AzureMLBatchJobTrigger(
-        azure_ml_conn_id="azure_ml_default", job=handle, **{"on_clear": "cancel", **options}
-    )
-    trigger.task_instance = SimpleNamespace(
-        dag_id="a_dag", run_id="run", task_id="score", map_index=-1
-    )
-    return trigger
+    return trigger_of(handle, "run", **options)
 
 
 def asked_to_end(scoring: Scoring) -> bool:

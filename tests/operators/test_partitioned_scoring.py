@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from datetime import timedelta
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
-from support.operators import new_run, score
+from support.operators import new_run, score, trigger_of
 from support.scoring import HEADER, ROWS, Scoring
-from support.task_runner import TaskOutcome, run_task, run_to_end
+from support.task_runner import Supervisor, TaskOutcome, run_task, run_to_end, supervised
 from support.watching import AssetSupervisor
 
 from airflow_provider_fabml import UriFile, UriFolder
@@ -175,13 +176,13 @@ def test_files_that_the_watch_does_not_choose_restate_nothing(scoring, lake):
 
 @pytest.mark.parametrize("wanted", [{"clear_number": 1}, {"consumed": []}])
 def test_what_a_person_asks_for_is_scored_as_it_is(scoring, lake, wanted):
-    """A run that was cleared, or that no router emitted, takes what is there."""
+    """A run that was cleared, or that no router emitted, takes what is there, and finishes it."""
     tree = Tree(scoring)
     tree.land("a.csv")
     assert tree.due() == [DAY]
     tree.land("late.csv")
     tree.score(**wanted)
-    assert tree.jobs == 1
+    assert (tree.is_finished(), tree.jobs) == (True, 1)
 
 
 def test_a_run_that_waited_longer_than_its_lease_scores_and_the_second_does_not(scoring, lake):
@@ -454,3 +455,25 @@ def test_a_run_whose_key_a_mapper_changed_is_refused(scoring, lake):
     assert (type(done.error), tree.jobs) == (AirflowFailException, 0)
     assert "partition_key = '2026-01-31'" in str(done.error)
     assert "no mapper that changes keys" in str(done.error)
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_a_run_that_a_person_marks_is_emitted_again_as_often_as_tries_allow(
+    manual_scoring, lake, state
+):
+    """Its job is cancelled and leaves no manifest, so that the router takes the run for lost."""
+    tree, twice = Tree(manual_scoring), {"options": {"tries": 2}}
+    tree.land("a.csv")
+    assert tree.due(**twice) == [DAY]
+    supervisor = Supervisor(manual_scoring.connections, {})
+    supervisor.task_states = {"first": {"score": state}}
+    supervisor.xcoms["azure_ml_job"] = job = tree.scored(run_id="first", wait=False).result
+    with supervised(supervisor):
+        asyncio.run(trigger_of(job, "first").on_kill())
+    (cancelled,) = manual_scoring.emulator.control.jobs()
+    assert cancelled["state"].startswith("Cancel")
+    assert tree.due(**twice) == []
+    tree.routing.let_pass(timedelta(hours=7))
+    assert tree.due(**twice) == [DAY]
+    tree.routing.let_pass(timedelta(hours=7))
+    assert tree.has_failed(**twice)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from airflow_provider_fabml.operators.azure_ml import AzureMLInvokeBatchEndpointOperator
+from airflow_provider_fabml.triggers.azure_ml import AzureMLBatchJobTrigger
 
 Operator = TypeVar("Operator", bound=AzureMLInvokeBatchEndpointOperator)
 ROOT = "azureml://datastores/trusted_blob/paths/endpoints"
@@ -33,6 +35,17 @@ def quick(operator: Operator) -> Operator:
     """The operator, looking more often than users may ask for: here nobody's quota is shared."""
     operator.poll_interval = 0.2
     return operator
+
+
+def trigger_of(job: dict[str, Any], run_id: str, **options: Any) -> AzureMLBatchJobTrigger:
+    """The trigger that waits for a job on behalf of the run's task ``score``."""
+    trigger = AzureMLBatchJobTrigger(
+        azure_ml_conn_id="azure_ml_default", job=job, **{"on_clear": "cancel", **options}
+    )
+    trigger.task_instance = SimpleNamespace(
+        dag_id="a_dag", run_id=run_id, task_id="score", map_index=-1
+    )
+    return trigger
 
 
 def new_run() -> str:
