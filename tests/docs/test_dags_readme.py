@@ -14,7 +14,7 @@ from airflow_provider_fabml.core.arrivals.router_options import parse_requested
 from airflow_provider_fabml.core.connections.queue_fields import POISON
 from airflow_provider_fabml.core.scoring.run_identity import RunIdentity
 from airflow_provider_fabml.emulator.loading import DEMO
-from airflow_provider_fabml.operators.due_partitions import LEASE, TRIES
+from airflow_provider_fabml.operators.due_partitions import LEASE, LIMIT, TRIES
 
 PAGE = read("dags/README.md")
 EXAMPLE = (ROOT / "dags/score_on_arrival.py").read_text(encoding="utf-8")
@@ -128,3 +128,4 @@ def test_the_page_says_where_a_claim_lies_and_how_long_a_lease_is():
     assert re.sub("[<>]", "", told) == claim_path(run, "digest")
     assert f"`lease` ({LEASE.total_seconds() / 3600:g} hours" in PAGE
     assert f"`tries` times in all ({TRIES})" in PAGE
+    assert f"`limit` ({LIMIT})" in PAGE
