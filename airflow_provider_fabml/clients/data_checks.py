@@ -11,7 +11,8 @@ from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.errors import UsageError
 from airflow_provider_fabml.core.jobs.output_check import OutputFacts
 from airflow_provider_fabml.core.scoring.job_io import UriFile, UriFolder
-from airflow_provider_fabml.core.storage.readiness import Blob, Rules, digest_of_file
+from airflow_provider_fabml.core.storage.readiness import Rules, digest_of_file
+from airflow_provider_fabml.core.storage.seen import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

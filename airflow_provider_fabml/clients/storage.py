@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.connections.storage_connection import StorageSettings
     from airflow_provider_fabml.core.storage.location import Location
-    from airflow_provider_fabml.core.storage.readiness import Blob, Rules, Verdict
+    from airflow_provider_fabml.core.storage.readiness import Rules
+    from airflow_provider_fabml.core.storage.seen import Blob, Verdict
 
 __all__ = ["BlobFacts", "RowCount", "StorageClient"]
 

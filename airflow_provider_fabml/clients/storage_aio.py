@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.core.arrivals.survey import Survey, Watch
     from airflow_provider_fabml.core.storage.location import Location
-    from airflow_provider_fabml.core.storage.readiness import Rules, Verdict
+    from airflow_provider_fabml.core.storage.readiness import Rules
+    from airflow_provider_fabml.core.storage.seen import Verdict
 
 V = TypeVar("V")
 

@@ -11,7 +11,7 @@ from airflow_provider_fabml.clients.quiet import quiet_azure_loggers
 from airflow_provider_fabml.clients.storage_errors import BLOB_ROLES, storage_error
 from airflow_provider_fabml.core.connections.connection_string import connection_fields
 from airflow_provider_fabml.core.storage.probe import Answer, Request
-from airflow_provider_fabml.core.storage.readiness import Blob
+from airflow_provider_fabml.core.storage.seen import Blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator

@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.probe import Answer, ListPage, Request
-from airflow_provider_fabml.core.storage.readiness import (
-    Blob,
-    Rules,
-    Seen,
-    Verdict,
-    fold,
-    not_ready,
-    verdict,
-)
+from airflow_provider_fabml.core.storage.readiness import Rules, fold, not_ready, verdict
 from airflow_provider_fabml.core.storage.reasons import young_for
+from airflow_provider_fabml.core.storage.seen import Blob, Seen, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping

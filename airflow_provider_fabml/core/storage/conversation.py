@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_fabml.core.storage.readiness import Blob, Verdict
+    from airflow_provider_fabml.core.storage.seen import Blob, Verdict
 
 # A page of 5,000 blocks an event loop for over a second in the SDK's XML models (0.2 ms a blob).
 PAGE_SIZE = 400

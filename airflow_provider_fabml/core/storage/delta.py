@@ -23,14 +23,9 @@ from airflow_provider_fabml.core.storage.conversation import (
     Request,
     join,
 )
-from airflow_provider_fabml.core.storage.readiness import (
-    DIGEST_BITS,
-    SAMPLE,
-    Blob,
-    Verdict,
-    digest_of,
-)
+from airflow_provider_fabml.core.storage.readiness import DIGEST_BITS, SAMPLE, digest_of
 from airflow_provider_fabml.core.storage.reasons import age, files, is_young
+from airflow_provider_fabml.core.storage.seen import Blob, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

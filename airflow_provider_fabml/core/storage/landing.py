@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_fabml.core.errors import PermanentError
     from airflow_provider_fabml.core.storage.location import Location
-    from airflow_provider_fabml.core.storage.readiness import Verdict
+    from airflow_provider_fabml.core.storage.seen import Verdict
 
 # The XCom that shows in the UI why a waiting task is not ready.
 VERDICT_XCOM_KEY = "onelake_verdict"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from airflow_provider_fabml.core.storage.readiness import Blob, Seen, Verdict
+    from airflow_provider_fabml.core.storage.seen import Blob, Seen, Verdict
 
 
 def marker_of(seen: Seen) -> str | None:

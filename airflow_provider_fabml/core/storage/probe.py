@@ -24,8 +24,6 @@ from airflow_provider_fabml.core.storage.glob import literal_prefix
 from airflow_provider_fabml.core.storage.manifest import Unreadable, read_manifest
 from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.readiness import (
-    Blob,
-    Seen,
     fold,
     fold_file,
     not_ready,
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_fabml.core.storage.rules import Predicate, Rules
+    from airflow_provider_fabml.core.storage.seen import Blob, Seen
 
 __all__ = [
     "PAGE_SIZE",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_fabml.core.storage.readiness import Seen, Write
     from airflow_provider_fabml.core.storage.rules import Rules
+    from airflow_provider_fabml.core.storage.seen import Seen, Write
 
 
 def facts(state: Seen, now: datetime) -> str:
