@@ -50,7 +50,8 @@ class OneLakeArrivalTrigger(BaseEventTrigger):
     connection that is not there) is logged once with its remedy, and asked again ever more seldom, up
     to five minutes. Triggers with the same connection and path share one listing.
 
-    :param path: the folder above the partitions, in any spelling that ``OneLakeShortcutSensor`` takes.
+    :param path: the folder above the partitions, in any spelling that ``OneLakeShortcutSensor`` takes;
+        a ``%`` of its own is ``%%``.
     :param partitions: the folders of the partitions below it: ``date=%Y-%m-%d``,
         ``year=%Y/month=%m/day=%d``, ``region={region}/date=%Y-%m-%d``, ``{key}``. The key is the date
         (``2026-01-31``), the names, or both joined by ``|``; `partition_folder` leads back.

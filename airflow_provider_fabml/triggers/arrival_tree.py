@@ -50,7 +50,7 @@ RETRY = 5.0
 
 
 class TreeKey(NamedTuple):
-    """Which tree: the connection, the path as it is written, and the queue that tells of it."""
+    """Which tree: the connection, the path (a ``%%`` of it is a ``%``), and the queue that tells of it."""
 
     onelake_conn_id: str
     path: str
