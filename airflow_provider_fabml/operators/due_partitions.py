@@ -22,6 +22,7 @@ from airflow_provider_fabml.core.arrivals.router_options import (
     parse_policy,
     parse_requested,
 )
+from airflow_provider_fabml.core.arrivals.survey import incomplete
 from airflow_provider_fabml.core.storage.rules import Rules
 from airflow_provider_fabml.hooks.airflow_errors import airflow_errors
 from airflow_provider_fabml.hooks.asset_memory import AssetMemory
@@ -190,6 +191,8 @@ def _emit(context: Context, wish: _Wish) -> list[dict[str, Any]]:
             order=order,
         )
     memory.keep(ledger_json(decision.ledger, order))
+    if why := incomplete(survey.found[watch], order):
+        log.info("%s", why)
     _report(decision, survey.found[watch], requested)
     events = context["outlet_events"][wish.asset]
     events.add_partitions(list(decision.due))

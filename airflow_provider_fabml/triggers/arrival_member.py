@@ -17,6 +17,7 @@ from airflow_provider_fabml.core.arrivals.cursor import (
 )
 from airflow_provider_fabml.core.arrivals.events import facts, tail_facts
 from airflow_provider_fabml.core.arrivals.queue_options import QUEUE_INTERVAL
+from airflow_provider_fabml.core.arrivals.survey import incomplete
 from airflow_provider_fabml.core.arrivals.watch_options import NOW
 from airflow_provider_fabml.core.storage.landing import same_reason
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_fabml.triggers.arrival_tree import Round
 
 log = logging.getLogger(__name__)
-_NAMED = 3
 # Seconds after which a cursor that could not be read is asked for again.
 RECALL = 5.0
 
@@ -132,12 +132,9 @@ class Member:
 
     def _explain(self, partitions: Mapping[str, Partition]) -> None:
         """Say of the newest partitions that are not complete why, when that changes."""
-        order = self.watch.template.order
-        keys = [key for key, one in partitions.items() if not one.verdict.ready]
-        newest = sorted(keys, key=order)[-_NAMED:]
-        why = "; ".join(f"{key}: {partitions[key].verdict.reason}" for key in newest)
+        why = incomplete(partitions, self.watch.template.order)
         if why and not same_reason(why, self._said):
-            log.info("%d of %d partitions are not complete: %s", len(keys), len(partitions), why)
+            log.info("%s", why)
         self._said = why
 
 

@@ -100,6 +100,7 @@ def test_complete_partitions_are_emitted_once_until_they_are_restated(router):
 
     during = router.wake()
     assert during.state == "skipped"
+    assert "1 of 3 partitions are not complete: 2026-01-03: the marker" in during.text
     assert "0 due, 0 later, 0 finished, 2 in flight, 0 failed" in during.text
 
     router.scored(first)

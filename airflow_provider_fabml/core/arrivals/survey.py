@@ -16,10 +16,14 @@ from airflow_provider_fabml.core.storage.reasons import young_for
 from airflow_provider_fabml.core.storage.seen import Blob, Seen, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from airflow_provider_fabml.core.arrivals.partition_template import PartitionTemplate
+
+
+# So many are named where a log says why partitions are not complete.
+NAMED = 3
 
 
 class Watch(NamedTuple):
@@ -86,6 +90,13 @@ def survey(
             found = {watch: _judged(known, started) for watch, known in tallies.items()}
             return Survey(started, found)
         answer = yield ListPage(prefix, token=answer.token)
+
+
+def incomplete(partitions: Mapping[str, Partition], order: Callable[[str], tuple[str, str]]) -> str:
+    """Say why the newest partitions that are not complete are not; nothing where all are."""
+    keys = sorted((key for key, one in partitions.items() if not one.verdict.ready), key=order)
+    why = "; ".join(f"{key}: {partitions[key].verdict.reason}" for key in keys[-NAMED:])
+    return f"{len(keys)} of {len(partitions)} partitions are not complete: {why}" if keys else ""
 
 
 def _common(prefixes: list[str]) -> str:

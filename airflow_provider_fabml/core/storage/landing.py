@@ -52,12 +52,12 @@ def verdict_text(reason: str, now: datetime) -> str:
 
 
 def same_reason(one: str | None, other: str | None) -> bool:
-    """Whether two reasons differ by nothing but the age of the newest file."""
+    """Whether two reasons differ by nothing but the age of a file."""
     return _ageless(one) == _ageless(other)
 
 
 def _ageless(reason: str | None) -> str | None:
-    return reason and re.sub(r"newest \d+ s ago", "", reason)
+    return reason and re.sub(r"\d+ s ago", "", reason)
 
 
 def pause(

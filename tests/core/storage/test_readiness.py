@@ -176,6 +176,8 @@ def test_pauses():
 def test_only_a_new_reason_is_new():
     """A reason that only grew older is not worth another log line."""
     assert same_reason("1 of 5 files, newest 12 s ago", "1 of 5 files, newest 72 s ago")
+    writing = "_temporary/0/b was written {} s ago, 60 s without a write are wanted"
+    assert same_reason(writing.format(3), writing.format(4))
     assert not same_reason("1 of 5 files, newest 12 s ago", "2 of 5 files, newest 12 s ago")
     assert not same_reason("a", None)
     assert "never looked at" in timeout_text("p", 5, None)
