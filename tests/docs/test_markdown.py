@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 import subprocess
@@ -33,7 +34,7 @@ def test_links_within_the_project_lead_somewhere(document):
     folder = document.rpartition("/")[0]
     for target in local:
         path, _, anchor = target.partition("#")
-        file = place(f"{folder}/{path}" if folder else path) if path else place(document)
+        file = place(posixpath.normpath(posixpath.join(folder, path))) if path else place(document)
         assert file.exists(), target
         assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
