@@ -74,8 +74,9 @@ class OneLakeShortcutSensor(UniformSensor):
         appended below an old ``_SUCCESS``. False takes a marker of any age: for copies (AzCopy) that
         may bring it before the files.
     :param quiet_for: seconds (or `timedelta`) since the last write, by the server's clock, also to
-        hidden names below the path, such as a part in ``_temporary``. Only this, a marker or a
-        manifest tells that a file of more than 0 bytes is complete. (templated)
+        hidden names below the path, such as a part in ``_temporary`` (with `glob`, below the folder
+        that it begins with; of a Delta table only commits count). Only this, a marker or a manifest
+        tells that a file of more than 0 bytes is complete. (templated)
     :param allow_empty_files: count 0-byte files as well.
     :param delta_version: the path is a Delta table that has reached this version (0: any). (templated)
     :param manifest: the files that must be there, and no other counts: ``{name: bytes or None}``, or

@@ -117,6 +117,24 @@ SCENES = [
         ".XX..X",
         **SUCCESS,
     ),
+    _scene(
+        "a file restated below an old marker",
+        "put d/p0; empty d/_SUCCESS; wait 60; put d/p0 20; put d/p1; empty d/_SUCCESS",
+        ".XX..X",
+        **SUCCESS,
+    ),
+    _scene(
+        "created and flushed below an old marker",
+        "put d/p0; empty d/_SUCCESS; wait 60; empty d/p1; flush d/p1 10; empty d/_SUCCESS",
+        ".XX..X",
+        **SUCCESS,
+    ),
+    _scene(
+        "a folder's entry after the marker, its mark lost",
+        "put d/x/p0; empty d/_SUCCESS; wait 60; empty d/x",
+        ".XXX",
+        **SUCCESS,
+    ),
     _scene("a folder named like the marker", "mkdir d/_SUCCESS; put d/a.csv", "..", **SUCCESS),
     _scene(
         "written anew: the marker goes and comes",
@@ -184,6 +202,13 @@ SCENES = [
         "put d/part-0; wait 60; put d/_temporary/0/part-1; wait 60",
         ".X.X",
         rules={"quiet_for": 30, "glob": "part-*"},
+    ),
+    _scene(
+        "a .tmp in a folder below",
+        "put d/x/p0; wait 60; put d/x/.tmp/p1; wait 60; rename d/x/.tmp/p1 d/x/p1; wait 60",
+        ".X.X.X",
+        blob="d/x/p0",
+        **QUIET,
     ),
     _scene(
         "a _temporary that somebody left",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ from airflow_provider_fabml.core.arrivals.short_digest import short
 from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.probe import Answer, ListPage, Request
 from airflow_provider_fabml.core.storage.readiness import Rules, fold, not_ready, verdict
-from airflow_provider_fabml.core.storage.reasons import young_for
+from airflow_provider_fabml.core.storage.reasons import fresh_for
 from airflow_provider_fabml.core.storage.seen import Blob, Seen, Verdict
 
 if TYPE_CHECKING:
@@ -139,8 +140,11 @@ def _partition(key: str, tally: _Tally, started: datetime) -> Partition:
         why = not_ready(seen, f"the marker {marker_of(seen)} came during the look")
         return Partition(key, seen.folder, why, ripe_in=1)
     found = verdict(seen, seen.rules, started)
-    if found.ready or seen.newest is None:
-        return Partition(key, seen.folder, found)
-    young = young_for(seen.last_write and seen.last_write.at, seen.rules.quiet_for, started)
+    return Partition(key, seen.folder, found, ripe_in=0 if found.ready else _ripe_in(seen, started))
+
+
+def _ripe_in(seen: Seen, started: datetime) -> float:
+    """Seconds after which it is complete if nobody writes; 0 where time does not make it so."""
     # The storage's times are whole seconds, so what is left of them is, too.
-    return Partition(key, seen.folder, found, ripe_in=math.ceil(young))
+    left = math.ceil(fresh_for(seen, started))
+    return left if verdict(seen, seen.rules, started + timedelta(seconds=left)).ready else 0

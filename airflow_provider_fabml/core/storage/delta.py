@@ -2,7 +2,8 @@
 
 Parquet files below a table say nothing: they lie there before their commit, and old versions and
 orphans stay (github.com/delta-io/delta, PROTOCOL.md, "Delta Log Entries"). A commit is one JSON file
-with one action a line; older commits are cleaned up once a checkpoint holds them.
+with one action a line; older commits are cleaned up once a checkpoint holds them. For the same
+reason only commits count where a table shall be quiet, and no other write below a hidden name.
 """
 
 from __future__ import annotations

@@ -106,6 +106,12 @@ def literal_prefix(pattern: str | None) -> str:
     return pattern if magic is None else pattern[: magic.start()]
 
 
+def literal_folder(pattern: str | None) -> str:
+    """Give the folders, each with its slash, that every match begins with."""
+    head, slash, _ = literal_prefix(pattern).rpartition("/")
+    return head + slash
+
+
 @lru_cache(maxsize=256)
 def compile_glob(pattern: str) -> re.Pattern[str]:
     """Translate a checked pattern to a regular expression for `fullmatch` on a relative name."""

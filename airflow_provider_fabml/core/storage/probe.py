@@ -20,7 +20,7 @@ from airflow_provider_fabml.core.storage.conversation import (
     join,
 )
 from airflow_provider_fabml.core.storage.delta import look_at_table
-from airflow_provider_fabml.core.storage.glob import literal_prefix
+from airflow_provider_fabml.core.storage.glob import literal_folder, literal_prefix
 from airflow_provider_fabml.core.storage.manifest import Unreadable, read_manifest
 from airflow_provider_fabml.core.storage.marker import marked_at, marker_of, not_marked
 from airflow_provider_fabml.core.storage.readiness import (
@@ -101,9 +101,9 @@ def _expected(
 
 
 def _judge_folder(seen: Seen) -> Look:
-    prefix = join(seen.folder, literal_prefix(seen.rules.glob))
-    if seen.rules.quiet_for:  # who writes under a hidden name beside the files is seen, too
-        prefix = prefix[: prefix.rfind("/") + 1]
+    # With a quiet period, who writes under a hidden name beside the files is seen, too.
+    begins = literal_folder if seen.rules.quiet_for else literal_prefix
+    prefix = join(seen.folder, begins(seen.rules.glob))
     token: str | None = None
     while True:
         answer = yield ListPage(prefix, token=token)

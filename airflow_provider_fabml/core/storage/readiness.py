@@ -12,13 +12,13 @@ import heapq
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_fabml.core.storage.glob import compile_glob, is_hidden
+from airflow_provider_fabml.core.storage.glob import compile_glob, is_hidden, literal_folder
 from airflow_provider_fabml.core.storage.reasons import (
     facts,
     held_back,
     is_fresh,
     missing,
-    unvouched,
+    written_late,
 )
 from airflow_provider_fabml.core.storage.rules import Predicate, Rules
 from airflow_provider_fabml.core.storage.seen import Blob, Seen, Verdict, Write
@@ -65,8 +65,11 @@ def fold(state: Seen, page: Iterable[Blob]) -> Seen:
     """Add one page, in any order and of any size, to what was seen."""
     blobs = list(page)
     named = [(name, blob) for blob in blobs if (name := _relative(blob, state)) is not None]
-    hidden = [Write(b.last_modified, name) for b in blobs if (name := _hidden(b, state))]
-    return replace(_add(state, named), hidden=_last(state.hidden, hidden))
+    state = _add(state, named)
+    if not state.rules.quiet_for:
+        return state
+    hidden = [(name, blob) for blob in blobs if (name := _hidden(blob, state)) is not None]
+    return replace(state, hidden=_last(state.hidden, hidden))
 
 
 def fold_file(state: Seen, blob: Blob) -> Seen:
@@ -77,7 +80,7 @@ def fold_file(state: Seen, blob: Blob) -> Seen:
 
 def _add(state: Seen, named: list[tuple[str, Blob]]) -> Seen:
     """Sort files into those that count and those that are too small or of a wrong size."""
-    empty: list[str] = []
+    empty: dict[str, datetime] = {}
     wrong: list[tuple[str, Blob]] = []
     small: list[tuple[str, Blob]] = []
     counted: list[tuple[str, Blob]] = []
@@ -85,17 +88,17 @@ def _add(state: Seen, named: list[tuple[str, Blob]]) -> Seen:
         if state.expected is not None and state.expected[name] not in {None, blob.size}:
             wrong.append((name, blob))
         elif state.expected is None and blob.size == 0 and not state.rules.allow_empty_files:
-            empty.append(name)
+            empty[name] = blob.last_modified
         else:
             (small if blob.size < state.rules.min_file_bytes else counted).append((name, blob))
     return replace(
         _count(state, counted),
-        empty=state.empty | frozenset(empty),
+        empty={**state.empty, **empty},
         parents=state.parents | {parent for name, _ in named for parent in _parents(name)},
         small=_first(state.small, small),
         wrong=_first(state.wrong, wrong),
         missing=state.missing - {name for name, _ in named},
-        written=_last(state.written, [Write(blob.last_modified, name) for name, blob in named]),
+        written=_last(state.written, [each for each in named if each[0] not in empty]),
     )
 
 
@@ -123,19 +126,24 @@ def _first(known: tuple[str, int] | None, found: list[tuple[str, Blob]]) -> tupl
     return min([*named, *([known] if known else [])], default=None)
 
 
-def _last(known: Write | None, found: list[Write]) -> Write | None:
-    return max([*found, *([known] if known else [])], default=None)
+def _last(known: Write | None, found: list[tuple[str, Blob]]) -> Write | None:
+    writes = [Write(blob.last_modified, name) for name, blob in found]
+    return max([*writes, *([known] if known else [])], default=None)
 
 
 def _hidden(blob: Blob, state: Seen) -> str | None:
     """Give the name of what is hidden below the folder: no data, but a sign of who is at work.
 
-    What says that all is complete is no such sign.
+    With a pattern, below the folder that it begins with: a look lists no more. Beside a manifest,
+    too: whoever works there may be about to replace what it names. What says that all is complete is
+    no such sign.
     """
     inside = f"{state.folder}/" if state.folder else ""
-    name = blob.name.removeprefix(inside).rstrip("/")
-    spoken = name in (state.rules.marker, state.rules.manifest, *(state.expected or ()))
-    return name if blob.name.startswith(inside) and is_hidden(name) and not spoken else None
+    if not blob.name.startswith(inside + literal_folder(state.rules.glob)):
+        return None
+    name = blob.name[len(inside) :].rstrip("/")
+    spoken = name in (state.rules.marker, state.rules.manifest) or name in (state.expected or ())
+    return name if is_hidden(name) and not spoken else None
 
 
 def _relative(blob: Blob, state: Seen) -> str | None:
@@ -177,7 +185,7 @@ def _own_name(blob: Blob) -> str:
 
 def settled(state: Seen, now: datetime) -> bool:
     """Whether no further page can make this look a success, so that it may stop here."""
-    held = state.small or state.wrong or unvouched(state)
+    held = state.small or state.wrong or written_late(state)
     return held is not None or is_fresh(state, now)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_fabml.core.storage.seen import Write
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_fabml.core.storage.rules import Rules
-    from airflow_provider_fabml.core.storage.seen import Seen, Write
+    from airflow_provider_fabml.core.storage.seen import Seen
 
 
 def facts(state: Seen, now: datetime) -> str:
@@ -33,7 +35,7 @@ def missing(state: Seen, rules: Rules, now: datetime) -> str | None:
 def held_back(state: Seen, now: datetime, *, more: bool = False) -> str | None:
     """Say why what is there may still grow, or None.
 
-    A marker vouches for 0-byte files, a quiet period does not.
+    A marker vouches for 0-byte files that are no newer, a quiet period does not.
     """
     if state.wrong:
         return _unlike_manifest(state)
@@ -52,14 +54,32 @@ def held_back(state: Seen, now: datetime, *, more: bool = False) -> str | None:
 
 def is_fresh(state: Seen, now: datetime) -> bool:
     """Whether the last write is younger than `quiet_for`."""
-    return is_young(state.last_write and state.last_write.at, state.rules.quiet_for, now)
+    return fresh_for(state, now) > 0
+
+
+def fresh_for(state: Seen, now: datetime) -> float:
+    """Seconds until the last write is as old as `quiet_for` wants; 0 where it is."""
+    return young_for(state.last_write and state.last_write.at, state.rules.quiet_for, now)
+
+
+def written_late(state: Seen) -> Write | None:
+    """Give the last write with content if it came after the marker, or None."""
+    return _unless_vouched(state.written, state)
 
 
 def unvouched(state: Seen) -> Write | None:
-    """Give the last write if it came after the marker that should vouch for it, or None."""
-    if state.marked is None or state.written is None or not state.rules.marker_last:
+    """Give the last write if it came after the marker that should vouch for it, or None.
+
+    A 0-byte file is one, too; only a whole pass tells that it is no folder.
+    """
+    empty = [Write(at, name) for name, at in state.empty.items() if name not in state.parents]
+    return written_late(state) or _unless_vouched(max(empty, default=None), state)
+
+
+def _unless_vouched(write: Write | None, state: Seen) -> Write | None:
+    if state.marked is None or write is None or not state.rules.marker_last:
         return None
-    return state.written if state.written.at > state.marked else None
+    return write if write.at > state.marked else None
 
 
 def is_young(written: datetime | None, quiet_for: float, now: datetime) -> bool:

@@ -33,11 +33,12 @@ class Blob(NamedTuple):
 class Seen:
     """What the pages so far add up to. `digest` is a sum of hashes, so order does not matter.
 
-    `empty` are 0-byte files and `parents` the folders that have files: a 0-byte entry that is one
-    of them is a directory whose mark was lost. `small` is a file below `min_file_bytes`, `wrong`
-    one that is not as large as the manifest says, `missing` what the manifest names and no page had.
-    `written` is the last write to a file that the rules choose, `hidden` that to a hidden name, such
-    as a part in ``_temporary``; `marked` is when the marker was written.
+    `empty` are 0-byte files with their times and `parents` the folders that have files: a 0-byte
+    entry that is one of them is a directory whose mark was lost. `small` is a file below
+    `min_file_bytes`, `wrong` one that is not as large as the manifest says, `missing` what the
+    manifest names and no page had.
+    `written` is the last write to a file with content that the rules choose, `hidden` that to a
+    hidden name, such as a part in ``_temporary``; `marked` is when the marker was written.
     """
 
     folder: str
@@ -47,7 +48,7 @@ class Seen:
     newest: datetime | None = None
     digest: int = 0
     sample: tuple[str, ...] = ()
-    empty: frozenset[str] = frozenset()
+    empty: Mapping[str, datetime] = field(default_factory=dict)
     parents: frozenset[str] = frozenset()
     small: tuple[str, int] | None = None
     wrong: tuple[str, int] | None = None
@@ -61,12 +62,13 @@ class Seen:
     @property
     def in_progress(self) -> str | None:
         """A 0-byte file that is no directory, or None."""
-        return min(self.empty - self.parents, default=None)
+        return min(self.empty.keys() - self.parents, default=None)
 
     @property
     def last_write(self) -> Write | None:
         """The newest of all writes that `quiet_for` is counted from, or None."""
-        return max(filter(None, (self.written, self.hidden)), default=None)
+        empty = (Write(at, name) for name, at in self.empty.items())
+        return max(filter(None, (self.written, self.hidden, *empty)), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,19 @@ def test_files_are_added_and_removed():
     assert verdict.reason == "version 2, newest 60 s ago, 2 files, 25 bytes"
 
 
+def test_only_a_commit_keeps_a_table_from_being_quiet():
+    """What else is written in its log or beside its files is part of no version."""
+    fresh = [
+        "_delta_log/_last_checkpoint",
+        "_delta_log/.00000000000000000001.json.tmp",
+        "_temporary/0/part-1.parquet",
+        "part-1.parquet",
+    ]
+    table = Server({0: [{}]}, *(blob(f"t/{name}", age=0) for name in fresh))
+
+    assert table.judge(0, quiet_for=60).ready
+
+
 @pytest.mark.parametrize(
     ("server", "version", "rules", "reason"),
     [

@@ -80,6 +80,10 @@ def test_the_reason_says_what_is_missing(found, rules, reason):
         ([blob("a"), blob("_temporary/0/b", age=0)], {}),
         ([blob("a"), blob("_SUCCESS", age=0)], {"quiet_for": 60, "marker": "_SUCCESS"}),
         ([blob("a"), blob("_files.json", age=0)], {"quiet_for": 60, "manifest": "_files.json"}),
+        (
+            [blob("x/a"), blob("_temporary/0/b", age=0), blob("y/_b", age=0)],
+            {"quiet_for": 60, "glob": "x/a*"},
+        ),
         ([blob("a", size=0)], {"allow_empty_files": True}),
         ([blob("a"), blob("b", size=0)], {"quiet_for": 60, "marker": "_SUCCESS"}),
         ([], {"min_count": 0, "marker": "_SUCCESS"}),
@@ -199,3 +203,25 @@ def test_a_marker_vouches_for_what_was_there_before_it(age, rules, ready):
         "2 files, newest 10 s ago; part was written 1 s after the marker _SUCCESS, which vouches for "
         "nothing newer (if the marker may be older than the files: marker_last=False)"
     )
+
+
+@pytest.mark.parametrize(
+    ("newer", "rules", "ready"),
+    [
+        (blob("x/b", 0), {}, False),
+        (blob("x/b", 0), {"allow_empty_files": True}, False),
+        (blob("x", 0), {}, True),
+        (blob("x", 0, directory=True), {}, True),
+        (blob("x/_temporary/0/b"), {}, True),
+        (blob("x/b.tmp"), {"glob": "**/a"}, True),
+        (blob("_SUCCESS"), {}, True),
+    ],
+)
+def test_what_a_marker_need_not_vouch_for(newer, rules, ready):
+    """An empty file after it is work in progress; folders, hidden names and other files are not."""
+    wanted = Rules(marker="_SUCCESS", **rules)
+    seen = Seen("d", wanted, marked=NOW - timedelta(seconds=3601))
+    pages = [blob("x/a", age=9000)], [newer]
+
+    assert verdict(fold(fold(seen, pages[0]), pages[1]), wanted, NOW).ready == ready
+    assert verdict(fold(fold(seen, pages[1]), pages[0]), wanted, NOW).ready == ready
