@@ -180,6 +180,38 @@ def test_the_quiet_for_ends_by_the_servers_clock(lake):
     assert "3600 s without a write" in verdict.reason
 
 
+def test_who_writes_beside_a_pattern_is_seen_in_the_same_listing(lake):
+    """With a quiet period the folder is listed that the pattern begins with, and still only once."""
+    lake.put("d/x/part-1", "d/y/part-3")
+    time.sleep(1.1)
+    lake.put("d/x/.tmp/0/part-2", "d/_temporary/0/part-2")
+
+    found = lake.probe("d", glob="x/part-*", quiet_for=3600)
+
+    assert "; x/.tmp/0/part-2 was written" in found.reason
+    assert len(lake.requests) == 1
+    assert "prefix=d%2Fx%2F&" in lake.requests[0] + "&"
+    assert lake.probe("d", glob="x/part-*").ready
+    assert "prefix=d%2Fx%2Fpart-&" in lake.requests[0] + "&"
+
+
+def test_a_look_ends_at_a_file_that_the_marker_is_too_old_for(lake):
+    """One page tells it; whoever says that the marker may be older has the whole pass."""
+    with lake.container as container:
+        container.upload_blob("d/_SUCCESS", b"")
+        time.sleep(1.1)
+        for number in range(401):
+            container.upload_blob(f"d/part-{number:04}.csv", b"x")
+
+    verdict = lake.probe("d", marker="_SUCCESS")
+
+    assert not verdict.ready
+    assert "s after the marker _SUCCESS" in verdict.reason
+    assert len(lake.requests) == 2
+    assert lake.probe("d", marker="_SUCCESS", marker_last=False).count == 401
+    assert len(lake.requests) == 3
+
+
 def test_a_manifest_is_read_and_followed(lake):
     """While it is absent a look is one request; then its files, and only they, are wanted."""
     lake.put("d/a.csv", "d/b.csv", "d/more.csv")

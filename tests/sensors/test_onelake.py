@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,43 @@ def test_a_timeout_says_why_in_every_mode(mode, connections, container):
         "Files/datasets/uci is not ready after 1 s: no file in datasets/uci yet; 0-byte file in "
         "progress: a.csv (if empty files are meant to be there: allow_empty_files=True)"
     )
+
+
+@pytest.mark.filterwarnings("ignore:quiet_for")
+@pytest.mark.parametrize(
+    ("names", "rules", "reason"),
+    [
+        (
+            ["_temporary/0/part-1"],
+            {"quiet_for": 60},
+            r"1 file, newest \d+ s ago; _temporary/0/part-1 was written \d+ s ago, "
+            r"60 s without a write are wanted",
+        ),
+        (
+            ["part-1"],
+            {"marker": "_SUCCESS"},
+            r"2 files, newest \d s ago; part-1 was written \d s after the marker _SUCCESS, which "
+            r"vouches for nothing newer \(if the marker may be older than the files: "
+            r"marker_last=False\)",
+        ),
+    ],
+)
+def test_a_timeout_names_who_still_writes(mode, names, rules, reason, connections, container):
+    """In every mode the user reads which write came after the marker, or into the quiet period."""
+    for name in ("part-0", "_SUCCESS"):
+        container.upload_blob(f"datasets/uci/{name}", b"1")
+    time.sleep(1.1)
+    for name in names:
+        container.upload_blob(f"datasets/uci/{name}", b"2")
+
+    outcome = run_to_end(sensor(timeout=0.5, **rules, **mode), connections=connections)
+
+    assert type(outcome.error) is AirflowSensorTimeout, outcome.text
+    assert re.fullmatch(
+        f"Files/datasets/uci is not ready after 0.5 s: {reason}", str(outcome.error)
+    )
+    allowed = sensor(marker="_SUCCESS", marker_last=False, **mode)
+    assert run_to_end(allowed, connections=connections).state == "success"
 
 
 @pytest.mark.parametrize("choice", ["soft_fail", "never_fail"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 from airflow.sdk import Asset
@@ -308,8 +309,11 @@ def test_alone_it_stores_its_cursor_after_its_events(container, connections, wat
 
 def test_its_arguments_are_json_and_name_it(watch):
     """What Airflow stores is plain, complete, and equal for triggers that are equal."""
-    one = watch(marker="_SUCCESS", quiet_for=30, start="now")
+    one = watch(marker="_SUCCESS", marker_last=False, quiet_for=30, start="now")
     path, kwargs = one.serialize()
+    assert json.loads(json.dumps(kwargs)) == kwargs
+    assert kwargs["marker_last"] is False
+    assert "marker_last" not in watch(marker="_SUCCESS").serialize()[1]
     again = OneLakeArrivalTrigger(**kwargs)
     assert again.serialize() == (path, kwargs)
     assert again.watch == one.watch
@@ -325,6 +329,8 @@ def test_its_arguments_are_json_and_name_it(watch):
         ("arrivals-path", {"path": "Files/daily/date=%Y"}),
         ("partition-code", {"partitions": "%Q"}),
         ("rules-number", {"min_count": -1}),
+        ("rules-marker-last", {"marker_last": False}),
+        ("rules-flag", {"marker": "_SUCCESS", "marker_last": "newest"}),
         ("poll-interval", {"poll_interval": 0}),
         ("arrivals-start", {"start": "tomorrow"}),
         ("arrivals-date", {"glob": "%Y*.csv"}),
